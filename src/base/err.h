@@ -41,7 +41,7 @@ typedef const struct fault *err;
 #define IGNORE(call) ((void)((call) != OK))
 
 /* The variable's clean-up runs when its scope ends: SCOPED(fd_close) int fd = open(...); */
-#define SCOPED(cleanup) __attribute__((cleanup(cleanup)))
+#define SCOPED(drop) __attribute__((cleanup(drop)))
 
 /* True when e is a fault of this kind; false for OK. */
 static inline int err_is(err e, enum fault_kind kind)

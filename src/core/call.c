@@ -1,0 +1,69 @@
+/* Calls: headers, query parameters, answers. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/call.h"
+
+#include "base/text.h"
+
+static const struct fault no_parameter = {ERR_ABSENT, "query: no such parameter"};
+
+static const char *const methods[METHODS] = {
+    [METHOD_GET] = "GET", [METHOD_HEAD] = "HEAD",   [METHOD_POST] = "POST",
+    [METHOD_PUT] = "PUT", [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE",
+};
+
+const char *call_method_text(enum call_method method)
+{
+    return methods[method];
+}
+
+struct bytes call_header(const struct call *call, const char *lower_case_name)
+{
+    for (size_t i = 0; i < call->header_count; i++)
+        if (bytes_is(call->headers[i].name, lower_case_name))
+            return call->headers[i].value;
+    return (struct bytes){NULL, 0};
+}
+
+static err form_decode(struct bytes text, struct buffer *out)
+{
+    while (text.len) {
+        struct bytes piece = bytes_cut(&text, '+');
+        TRY(percent_decode(piece, out));
+        if (text.at)
+            put_u8(out, ' ');
+    }
+    return buffer_finish(out);
+}
+
+err call_parameter(const struct call *call, const char *name, struct buffer *out)
+{
+    struct bytes rest = call->query;
+    while (rest.len) {
+        struct bytes value = bytes_cut(&rest, '&');
+        struct bytes key = bytes_cut(&value, '=');
+        if (bytes_is(key, name))
+            return form_decode(value, out);
+    }
+    return &no_parameter;
+}
+
+void answer_open(struct answer *answer)
+{
+    *answer = (struct answer){200, "application/json", {.max = ANSWER_BODY_MAX}, {.max = 4096}};
+}
+
+void answer_drop(struct answer *answer)
+{
+    buffer_drop(&answer->body);
+    buffer_drop(&answer->headers);
+}
+
+void answer_header(struct answer *answer, const char *name, const char *value)
+{
+    for (const char *c = value; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F) {
+            answer->headers.spoiled = true;
+            return;
+        }
+    put_format(&answer->headers, "%s: %s\r\n", name, value);
+}

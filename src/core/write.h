@@ -1,0 +1,104 @@
+/* Writes: everything that changes the store, as values. One is made by whoever wants it kept, travels to the store
+ * thread, is applied there in a batch, and travels back with its result. It owns all its bytes in one allocation. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "core/device.h"
+#include "core/event.h"
+#include "core/sample.h"
+
+enum { TOKEN_HASH = 32, TOKEN_ID_TEXT = 17, PASSWORD_HASH_MAX = 256 };
+
+/* An enrolment token. Only the SHA-256 of the secret is kept. */
+struct token {
+    char id[TOKEN_ID_TEXT]; /* a public handle: 16 hex digits */
+    uint8_t hash[TOKEN_HASH];
+    char group[GROUP_MAX + 1];
+    uint32_t uses_left, uses_total;
+    int64_t made_us, expires_us;
+    char made_by[OPERATOR_NAME_MAX + 1];
+};
+
+struct operator_account {
+    char name[OPERATOR_NAME_MAX + 1];
+    char password_hash[PASSWORD_HASH_MAX]; /* as crypto/password.h makes it, with its NUL */
+    int64_t made_us;
+};
+
+/* A signed-in operator. Only the SHA-256 of the secret is kept. */
+struct session_record {
+    uint8_t hash[TOKEN_HASH];
+    char operator_name[OPERATOR_NAME_MAX + 1];
+    int64_t made_us, expires_us;
+};
+
+enum write_kind {
+    WRITE_SAMPLES,         /* telemetry; also moves last_seen. A sample of the same device, metric and time replaces */
+    WRITE_EVENT,           /* result.id: the event's id */
+    WRITE_DOCUMENT,        /* one named reported document of a device, replacing the former one */
+    WRITE_PRESENCE,        /* a session began (connected_us) or ended (0); also moves last_seen */
+    WRITE_ENROLMENT,       /* spends one use of a token and registers the device, both or neither */
+    WRITE_RENEWAL,         /* a new certificate of a known device: serial, expiry, fingerprint */
+    WRITE_DEVICE_DELETE,   /* the device and all it left: telemetry, documents; its events stay */
+    WRITE_TOKEN,           /* a new enrolment token */
+    WRITE_TOKEN_DELETE,
+    WRITE_SETUP,           /* the one-time secret of the first account, replacing the former one */
+    WRITE_OPERATOR,        /* the first account: only with the live one-time secret, which it spends */
+    WRITE_SESSION,
+    WRITE_SESSION_DELETE,
+    WRITE_EXPIRE,          /* drops sessions, tokens and set-up secrets that ended before now_us */
+    WRITE_KINDS
+};
+
+struct write {
+    enum write_kind kind;
+    int64_t now_us; /* the server's clock when the write was made */
+    union {
+        struct {
+            char device[DEVICE_ID_MAX + 1];
+            struct samples samples;
+        } samples;
+        struct event event;
+        struct {
+            char device[DEVICE_ID_MAX + 1];
+            char name[METRIC_MAX + 1];
+            struct bytes json;
+        } document;
+        struct {
+            char device[DEVICE_ID_MAX + 1];
+            int64_t connected_us;
+        } presence;
+        struct {
+            uint8_t token_hash[TOKEN_HASH];
+            struct device device; /* its group is filled by the store from the token */
+        } enrolment;
+        struct device renewal;
+        char device[DEVICE_ID_MAX + 1]; /* WRITE_DEVICE_DELETE */
+        struct token token;
+        char token_id[TOKEN_ID_TEXT]; /* WRITE_TOKEN_DELETE */
+        struct {
+            uint8_t hash[TOKEN_HASH];
+            int64_t expires_us;
+        } setup;
+        struct {
+            uint8_t setup_hash[TOKEN_HASH];
+            struct operator_account account;
+        } operator;
+        struct session_record session;
+        uint8_t session_hash[TOKEN_HASH]; /* WRITE_SESSION_DELETE */
+    } as;
+};
+
+struct write_result {
+    err failed; /* OK: committed and durable */
+    int64_t id; /* WRITE_EVENT */
+    char group[GROUP_MAX + 1]; /* WRITE_ENROLMENT: the group the token put the device into */
+};
+
+/* Makers of the writes that carry bytes: they copy everything they are given. NULL: no memory. The caller owns the
+ * write until it is handed to a recorder; write_drop ends one that never was. */
+struct write *write_samples(const char *device, struct samples samples, int64_t now_us);
+struct write *write_event(const struct event *event);
+struct write *write_document(const char *device, struct bytes name, struct bytes json, int64_t now_us);
+struct write *write_plain(const struct write *from); /* for all the others: a copy of a value without views */
+void write_drop(struct write *w);                    /* takes; NULL is fine */

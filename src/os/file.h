@@ -1,0 +1,20 @@
+/* Files: whole reads with a bound, atomic replacement, folders, locks. Paths are given by our own settings. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/buffer.h"
+
+#include <sys/types.h>
+
+void fd_close(const int *fd); /* for SCOPED(fd_close) int fd; closes when >= 0 */
+
+MUST err file_read(const char *path, struct buffer *out); /* appends; out's bound is the file's. ERR_ABSENT: no file */
+/* Writes path's whole new content: temporary file in the same folder, fsync, rename, fsync of the folder. mode such as
+ * 0600. ERR_FULL: no room; the old file is untouched whatever fails. */
+MUST err file_replace(const char *path, struct bytes content, mode_t mode);
+/* As file_replace, but ERR_EXISTS when the file is there already. */
+MUST err file_create(const char *path, struct bytes content, mode_t mode);
+bool file_exists(const char *path);
+MUST err folder_make(const char *path, mode_t mode); /* and its parents (0755); there already is OK */
+/* Holds an exclusive lock on path until the descriptor is closed. ERR_EXISTS: another process holds it. */
+MUST err file_lock(const char *path, int *fd_out);

@@ -1,0 +1,39 @@
+/* An event loop: one thread, one epoll, a heap of timers, a mailbox. Nothing in it may be touched by another thread
+ * but the mailbox. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/clock.h"
+#include "os/mailbox.h"
+
+struct loop;
+
+/* A file descriptor that is watched. Embedded in its owner; the loop borrows it until loop_unwatch. */
+struct watcher {
+    int fd;
+    void (*ready)(struct watcher *self, uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR */
+};
+
+/* A one-shot timer. Embedded in its owner; zero is an unset timer. Setting a set timer moves it. */
+struct timer {
+    int64_t due_ms; /* by the loop's monotonic clock */
+    size_t place;   /* the loop's own; 0: unset */
+    void (*due)(struct timer *self);
+};
+
+MUST err loop_open(const struct clock *clock, size_t mailbox_max, struct loop **out); /* borrows clock; gives */
+void loop_close(struct loop *loop); /* takes; after loop_run returned. Watchers and timers are forgotten. NULL is fine */
+
+MUST err loop_run(struct loop *loop);  /* until loop_stop; ERR_IO when epoll itself fails */
+void loop_stop(struct loop *loop);     /* from any thread, and from a signal handler */
+
+MUST err loop_watch(struct loop *loop, struct watcher *w, uint32_t events);
+MUST err loop_rewatch(struct loop *loop, struct watcher *w, uint32_t events);
+void loop_unwatch(struct loop *loop, struct watcher *w); /* before its fd is closed; safe inside any callback */
+
+MUST err loop_timer_set(struct loop *loop, struct timer *t, int64_t after_ms); /* ERR_MEMORY when the heap can't grow */
+void loop_timer_clear(struct loop *loop, struct timer *t);                     /* an unset timer is fine */
+
+int64_t loop_now_ms(const struct loop *loop);        /* monotonic; read once per wake-up, so it is cheap */
+const struct clock *loop_clock(const struct loop *loop);
+struct mailbox *loop_mailbox(struct loop *loop);     /* lends for the loop's life */

@@ -1,0 +1,16 @@
+/* TCP sockets: non-blocking, close-on-exec. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/bytes.h"
+
+enum { ADDRESS_TEXT = 64 }; /* "[2001:db8::1]:8883" with its NUL */
+
+/* Listens on a numeric address ("127.0.0.1", "::", "0.0.0.0"); port 0 lets the kernel pick. SO_REUSEADDR. */
+MUST err socket_listen(const char *address, uint16_t port, int *fd_out);
+MUST err socket_port(int fd, uint16_t *out);           /* the bound port */
+/* ERR_AGAIN: nobody waits. ERR_FULL: the process or machine is out of descriptors. */
+MUST err socket_accept(int listener, int *fd_out, char peer[ADDRESS_TEXT]);
+/* Resolves and starts a connect; writable means done, socket_connected tells how. Blocks in the resolver only. */
+MUST err socket_connect(const char *host, uint16_t port, int *fd_out);
+MUST err socket_connected(int fd); /* OK, or why the connect failed */
