@@ -1,0 +1,54 @@
+/* The flow: the one way of every request. Reading flow.c is reading the security order. The stages are filled through
+ * ports, so that each can be tried alone and the whole in simulation. Belongs to one thread. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "core/request.h"
+#include "core/router.h"
+
+/* Is the sender within its rate? ERR_FULL when not. */
+struct limiter {
+    err (*admit)(struct limiter *self, const struct request *r) MUST;
+};
+
+/* May this principal do this here? OK, or ERR_REFUSED: deny is the default. */
+struct rule {
+    err (*allows)(const struct rule *self, const struct request *r) MUST;
+};
+
+/* Is the device that a certificate names still known? Asked of another thread, so the answer comes later and on the
+ * loop's own thread, by flow_resume. ERR_FULL: too many are being asked; nothing will come. */
+struct registry {
+    err (*identify)(struct registry *self, struct request *r) MUST;
+};
+
+/* Does the payload hold what its topic promises, and what of it is to be kept? Fills r->why and r->writes. */
+struct inspector {
+    err (*inspect)(struct inspector *self, struct request *r) MUST;
+};
+
+/* Takes a message to the other loops. ERR_FULL: one of them has no room. */
+struct carrier {
+    err (*carry)(struct carrier *self, struct message *message) MUST;
+};
+
+/* Hears every outcome, refusals too. It may not answer, block or slow a request. */
+struct tap {
+    void (*outcome)(struct tap *self, const struct request *r);
+};
+
+/* All borrowed; none may be NULL. */
+struct flow {
+    struct limiter *limiter;
+    const struct rule *rule;
+    struct registry *registry;
+    struct inspector *inspector;
+    struct recorder *recorder;
+    struct router *router;
+    struct carrier *carrier;
+    struct tap *tap;
+};
+
+void flow_begin(struct flow *flow, struct request *r);
+/* Goes on with a request that waits for its registry. */
+void flow_resume(struct request *r, err verdict);

@@ -1,0 +1,25 @@
+/* A message: what is routed. Immutable once made, counted, shared by all loops; its count is the one atomic in it. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/bytes.h"
+#include "base/count.h"
+
+struct message {
+    struct holders holders;
+    struct bytes topic;
+    struct bytes payload;
+    struct bytes properties; /* those that travel with a message, encoded as MQTT 5 properties (3.3.2.3); may be empty */
+    uint8_t qos;             /* of the publisher: 0 or 1 */
+    uint64_t number;         /* where its source numbers its messages (events), else 0 */
+};
+
+struct message_parts {
+    struct bytes topic, payload, properties;
+    uint8_t qos;
+    uint64_t number;
+};
+
+struct message *message_make(const struct message_parts *parts); /* copies; one holder; NULL: no memory */
+struct message *message_share(struct message *m);                /* one holder more; from any thread */
+void message_drop(struct message *m);                            /* one holder less; NULL is fine */
