@@ -8,7 +8,8 @@
 
 /* A write on its way. Embedded in whatever waits for it, which stays alive until `done` ran. */
 struct errand {
-    struct mail mail;    /* the recorder's own */
+    struct mail mail;    /* the recorder's own, as the next */
+    struct recorder *by;
     struct write *write; /* owned; dropped by the recorder before `done` */
     struct write_result result;
     void (*done)(struct errand *self); /* runs on the thread of the recorder that took it, once, when result is final */
