@@ -23,9 +23,11 @@ void table_close(struct table *t)
     *t = (struct table){.max = t->max, .seed = t->seed};
 }
 
+__extension__ typedef unsigned __int128 wide; /* gcc and clang have it on every 64-bit machine; ISO C has not */
+
 static uint64_t mix(uint64_t a, uint64_t b)
 {
-    unsigned __int128 product = (unsigned __int128)a * b;
+    wide product = (wide)a * b;
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
