@@ -6,4 +6,5 @@
 struct mail {
     struct mail *next;                /* the mailbox's own */
     void (*open)(struct mail *self);  /* runs on the receiver's thread and takes the mail */
+    unsigned counted;                 /* the mailbox's own: 1 when it counts against the bound */
 };

@@ -9,8 +9,8 @@
 void fd_close(const int *fd); /* for SCOPED(fd_close) int fd; closes when >= 0 */
 
 MUST err file_read(const char *path, struct buffer *out); /* appends; out's bound is the file's. ERR_ABSENT: no file */
-/* Writes path's whole new content: temporary file in the same folder, fsync, rename, fsync of the folder. mode such as
- * 0600. ERR_FULL: no room; the old file is untouched whatever fails. */
+/* Writes path's whole new content: into `path.new`, fsync, rename, fsync of the folder. mode such as 0600. ERR_FULL: no
+ * room; the old file is untouched whatever fails before the rename. Writers of one path wait for each other. */
 MUST err file_replace(const char *path, struct bytes content, mode_t mode);
 /* As file_replace, but ERR_EXISTS when the file is there already. */
 MUST err file_create(const char *path, struct bytes content, mode_t mode);

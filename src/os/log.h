@@ -1,5 +1,6 @@
 /* The operators' log: one line each on stderr, key=value, no payloads and no secrets. A line is one write(2), so lines
- * of several threads and processes never mix. */
+ * of several threads and processes never mix:
+ * time=2026-01-31T08:15:00.123Z level=info program=holdfastd event="device enrolled" device=pump-1 group=default */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 

@@ -13,4 +13,7 @@ MUST err socket_port(int fd, uint16_t *out);           /* the bound port */
 MUST err socket_accept(int listener, int *fd_out, char peer[ADDRESS_TEXT]);
 /* Resolves and starts a connect; writable means done, socket_connected tells how. Blocks in the resolver only. */
 MUST err socket_connect(const char *host, uint16_t port, int *fd_out);
-MUST err socket_connected(int fd); /* OK, or why the connect failed */
+/* As socket_connect, to another of the host's addresses at each attempt (0, 1, 2 ... counted around), so that a retry
+ * finds the address that works: "localhost" may be ::1 and 127.0.0.1. */
+MUST err socket_connect_attempt(const char *host, uint16_t port, unsigned attempt, int *fd_out);
+MUST err socket_connected(int fd); /* OK, ERR_AGAIN: not yet, ERR_CLOSED: nobody there, or why the connect failed */
