@@ -9,6 +9,7 @@
 #include "core/herald.h"
 #include "core/issuer.h"
 #include "core/recorder.h"
+#include "core/request.h"
 #include "core/store.h"
 
 struct signin_limit; /* trust/signin_limit.h */
@@ -22,7 +23,6 @@ struct api_facts {
     struct bytes chain_pem;     /* issuing certificate first, then the root: EST cacerts */
     char root_sha256[65];       /* of the root certificate's DER, lower-case hex: what a device pins */
     uint32_t device_lifetime_s; /* of device certificates */
-    uint32_t session_lifetime_s; /* of operators' sessions */
 };
 
 /* One for each query thread, which owns `reader`. Everything is borrowed and outlives it. */
@@ -38,13 +38,6 @@ struct api {
     const struct api_facts *facts;
 };
 
-/* Who may call a route. The flow asks before it lets a call pass, and api_answer holds to it once more. */
-enum api_audience {
-    API_OPERATORS = 0,
-    API_DEVICES, /* with a client certificate of ours */
-    API_ANYBODY,
-};
-
 /* Where a route runs. */
 enum api_service {
     API_QUERY = 0, /* any query thread */
@@ -54,8 +47,9 @@ enum api_service {
     API_STREAM, /* any query thread for its beginning (api_stream_backlog); then the loop keeps the connection */
 };
 
-/* For a path or method without a route: API_ANYBODY and API_QUERY, because api_answer says 404 or 405 to everybody. */
-enum api_audience api_route_audience(enum call_method method, struct bytes path);
+/* Who may call it: the flow asks before it lets a call pass, and api_answer holds to it once more. For a path or method
+ * without a route: AUDIENCE_ANYBODY and API_QUERY, because api_answer says 404 or 405 to everybody. */
+enum audience api_route_audience(enum call_method method, struct bytes path);
 enum api_service api_route_service(enum call_method method, struct bytes path);
 
 /* Answers the call; may block on the store, the keeper and the herald. `answer` was opened by the caller, who drops it.
