@@ -16,6 +16,8 @@ struct bytes {
 
 /* A view of a string literal, embedded NULs included, its own NUL not. */
 #define BYTES(literal) ((struct bytes){(const uint8_t *)(literal), sizeof(literal) - 1})
+/* The same as an initialiser, for static tables: C17 does not call a compound literal constant. */
+#define BYTES_ROW(literal) {(const uint8_t *)(literal), sizeof(literal) - 1}
 
 struct bytes bytes_of(const void *at, size_t len);
 struct bytes bytes_of_text(const char *text);              /* borrows text; NULL gives the empty view */
