@@ -1,17 +1,15 @@
-/* X.509 certificates (RFC 5280): reading facts off them, checking a chain, issuing. A certificate is its DER, borrowed
- * by every call. */
+/* X.509 certificates (RFC 5280): reading facts off them, checking a chain. A certificate is its DER, borrowed by
+ * every call. Issuing is certificate_order.h's. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include "base/buffer.h"
-#include "base/clock.h"
 #include "crypto/key.h"
 
 enum {
     CERTIFICATE_MAX = 16384,      /* bytes of DER that are looked at */
     CERTIFICATE_SERIAL_TEXT = 41, /* at most 20 bytes (RFC 5280, 4.1.2.2) as lower-case hex, with its NUL */
     CERTIFICATE_NAME_MAX = 64,    /* bytes of a common name (RFC 5280, A.1: ub-common-name) */
-    CERTIFICATE_NAMES_MAX = 32,   /* subject alternative names of one certificate that we issue */
     CERTIFICATE_CHAIN_MAX = 8,    /* certificates in one PEM or PKCS#7 that is read */
 };
 
@@ -46,32 +44,3 @@ struct certificate_path {
 MUST err certificate_verify(const struct certificate_path *path);
 /* OK: the certificate is about this key. ERR_REFUSED otherwise. */
 MUST err certificate_matches_key(struct bytes der, const struct key *key);
-
-enum certificate_role {
-    CERTIFICATE_CLIENT = 0, /* end entity: clientAuth */
-    CERTIFICATE_SERVER,     /* end entity: serverAuth */
-    CERTIFICATE_ISSUING,    /* authority, path length 0 */
-    CERTIFICATE_ROOT,       /* authority, path length 1, signed by its own key */
-};
-
-enum certificate_name_kind { CERTIFICATE_NAME_URI, CERTIFICATE_NAME_DNS, CERTIFICATE_NAME_ADDRESS };
-struct certificate_name {
-    enum certificate_name_kind kind;
-    struct bytes text; /* an address as text: "192.0.2.7", "2001:db8::1" */
-};
-
-struct certificate_order {
-    enum certificate_role role;
-    struct bytes common_name;  /* 1 to CERTIFICATE_NAME_MAX bytes of UTF-8 */
-    struct bytes organization; /* as common_name, or empty: none */
-    struct bytes public_key;   /* SubjectPublicKeyInfo */
-    const struct certificate_name *names;
-    size_t name_count;
-    int64_t not_before_us, not_after_us; /* cut to whole seconds */
-    const struct key *issuer_key;
-    struct bytes issuer;       /* certificate of the issuer; ignored for CERTIFICATE_ROOT */
-    const struct dice *dice;   /* for the serial number: 127 random bits */
-};
-
-/* Appends the certificate's DER. ERR_MALFORMED: the order breaks RFC 5280 (a name, the times, the key). */
-MUST err certificate_issue(const struct certificate_order *order, struct buffer *out);

@@ -12,11 +12,11 @@ enum key_curve {
 };
 
 enum {
-    KEY_PEM_MAX = 8192,          /* bytes of a PEM text that key_read_pem looks at */
-    KEY_PASSPHRASE_MAX = 512,    /* bytes */
-    KEY_PUBLIC_MAX = 512,        /* bytes of a SubjectPublicKeyInfo that is looked at */
-    KEY_PUBLIC_P256 = 91,        /* bytes of the only form of a P-256 SubjectPublicKeyInfo that we take */
-    KEY_FINGERPRINT_TEXT = 65,   /* SHA-256 of the SubjectPublicKeyInfo as lower-case hex, with its NUL */
+    KEY_PEM_MAX = 8192,        /* bytes of a PEM text that key_read_pem looks at */
+    KEY_PASSPHRASE_MAX = 512,  /* bytes */
+    KEY_PUBLIC_MAX = 512,      /* bytes of a SubjectPublicKeyInfo that is looked at */
+    KEY_PUBLIC_P256 = 91,      /* bytes of the only form of a P-256 SubjectPublicKeyInfo that we take */
+    KEY_FINGERPRINT_TEXT = 65, /* SHA-256 of the SubjectPublicKeyInfo as lower-case hex, with its NUL */
 };
 
 /* Keys that are made or read after this call live in memory that is locked and left out of core dumps. For processes
@@ -33,8 +33,8 @@ MUST err key_read_pem(struct bytes pem, struct bytes passphrase, struct key **ou
 /* Appends the plain PEM. Use a buffer that is dropped with buffer_wipe; it is given its whole room at once, so that no
  * copy of the key stays behind in memory that was outgrown. */
 MUST err key_put_pem(const struct key *key, struct buffer *out);
-/* Appends PEM encrypted by PBES2: AES-256-CBC under scrypt with N = 2^17, r = 8, p = 1 (128 MiB). Passphrase of 1 to
- * KEY_PASSPHRASE_MAX bytes. */
+/* Appends PEM encrypted by PBES2: AES-256-CBC under scrypt with N = 2^14, r = 8, p = 5: as much memory as OpenSSL's
+ * own tools, which people will open it with, agree to use. Passphrase of 1 to KEY_PASSPHRASE_MAX bytes. */
 MUST err key_put_pem_locked(const struct key *key, struct bytes passphrase, struct buffer *out);
 
 MUST err key_put_public(const struct key *key, struct buffer *out); /* appends the SubjectPublicKeyInfo */

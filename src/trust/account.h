@@ -41,8 +41,8 @@ struct signed_in {
 };
 
 /* Makes the first operator and signs in. ERR_MALFORMED: name or password break the rules (the text says which; the
- * secret is not spent). ERR_REFUSED: the one-time secret is unknown, spent or expired. ERR_AGAIN: too many failures from
- * this address; see retry_after_s. Others: the store failed. */
+ * secret is not spent). ERR_REFUSED: the one-time secret is unknown, spent or expired. ERR_AGAIN: too many failures
+ * from this address; see retry_after_s. Others: the store failed. */
 MUST err account_setup(const struct accounts *accounts, const struct credentials *with, struct signed_in *out);
 
 /* ERR_REFUSED: the name or the password is wrong, and nothing says which, the time taken included. ERR_AGAIN: too many

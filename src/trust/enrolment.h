@@ -57,5 +57,6 @@ MUST err enrolment_enrol(const struct enrolment *e, const struct enrol_request *
 MUST err enrolment_renew(const struct enrolment *e, const struct renew_request *request, struct enrolled *out);
 
 /* OK: a certificate that is valid from not_before_us was issued for this enrolment of the device. ERR_REFUSED: it is
- * older, so it was issued to a device of the same id that has been deleted since. For every door that admits devices. */
+ * older, so it was issued to a device of the same id that has been deleted since. For every door that admits devices.
+ */
 MUST err enrolment_covers(const struct device *device, int64_t not_before_us);

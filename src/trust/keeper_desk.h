@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "crypto/certificate.h"
+#include "crypto/certificate_order.h"
 #include "trust/authority.h"
 #include "trust/keeper_protocol.h"
 

@@ -7,11 +7,11 @@
 
 enum {
     SIGNIN_FREE_FAILURES = 5,
-    SIGNIN_WAIT_S = 30,       /* after the fifth failure */
+    SIGNIN_WAIT_S = 30, /* after the fifth failure */
     SIGNIN_WAIT_MAX_S = 900,
-    SIGNIN_FORGET_S = 3600,   /* without a failure, a key is as new */
-    SIGNIN_KEYS_MAX = 4096,   /* keys that are remembered; the one that failed longest ago makes room */
-    SIGNIN_KEY_BYTES = 32,    /* keys are kept as digests, so that a long one costs no more than a short one */
+    SIGNIN_FORGET_S = 3600, /* without a failure, a key is as new */
+    SIGNIN_KEYS_MAX = 4096, /* keys that are remembered; the one that failed longest ago makes room */
+    SIGNIN_KEY_BYTES = 32,  /* keys are kept as digests, so that a long one costs no more than a short one */
 };
 
 struct signin_limit; /* belongs to one thread */
