@@ -4,66 +4,29 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "device/tree.h"
 
-#include <fcntl.h>
-#include <ftw.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 struct machine {
-    char root[64];
+    struct tree tree;
     struct site site;
     struct probe_memory memory;
     struct probe_round round;
 };
 
-static void write_file(struct machine *m, const char *path, const char *text)
-{
-    char full[256];
-    snprintf(full, sizeof full, "%s/%s", m->root, path);
-    for (char *slash = strchr(full + strlen(m->root) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        mkdir(full, 0700);
-        *slash = '/';
-    }
-    FILE *file = fopen(full, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-}
-
-static void remove_file(struct machine *m, const char *path)
-{
-    char full[256];
-    snprintf(full, sizeof full, "%s/%s", m->root, path);
-    assert_int_equal(remove(full), 0);
-}
-
-static int remove_entry(const char *path, const struct stat *at, int kind, struct FTW *walk)
-{
-    return remove(path);
-}
-
 static int open_machine(void **state)
 {
     struct machine *m = MEM_NEW(struct machine);
-    snprintf(m->root, sizeof m->root, "/tmp/holdfast-probe-XXXXXX");
-    assert_non_null(mkdtemp(m->root));
-    m->site = (struct site){m->root, m->root};
-    write_file(m, "proc/stat", "cpu  100 0 0 100 0 0 0 0 0 0\n");
-    write_file(m, "proc/loadavg", "0.25 0.02 0.00 1/95 7760\n");
-    write_file(m, "proc/meminfo", "MemTotal: 8 kB\nMemAvailable: 6 kB\n");
-    write_file(m, "proc/net/dev", "Inter-|\n face\n eth0: 1000 0 0 0 0 0 0 0 500 0 0 0 0 0 0 0\n");
-    write_file(m, "proc/uptime", "12.7 3\n");
-    write_file(m, "proc/self/statm", "765 432 404 5 0 123 0\n");
+    tree_open(&m->tree);
+    m->site = (struct site){m->tree.root, m->tree.root};
+    tree_write(&m->tree, "proc/stat", "cpu  100 0 0 100 0 0 0 0 0 0\n");
+    tree_write(&m->tree, "proc/loadavg", "0.25 0.02 0.00 1/95 7760\n");
+    tree_write(&m->tree, "proc/meminfo", "MemTotal: 8 kB\nMemAvailable: 6 kB\n");
+    tree_write(&m->tree, "proc/net/dev", "Inter-|\n face\n eth0: 1000 0 0 0 0 0 0 0 500 0 0 0 0 0 0 0\n");
+    tree_write(&m->tree, "proc/uptime", "12.7 3\n");
+    tree_write(&m->tree, "proc/self/statm", "765 432 404 5 0 123 0\n");
     *state = m;
     return 0;
 }
@@ -71,7 +34,7 @@ static int open_machine(void **state)
 static int close_machine(void **state)
 {
     struct machine *m = *state;
-    nftw(m->root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    tree_close(&m->tree);
     mem_drop(m);
     return 0;
 }
@@ -118,8 +81,8 @@ static void rates_come_from_two_rounds(void **state)
 {
     struct machine *m = *state;
     run(m, 1000);
-    write_file(m, "proc/stat", "cpu  130 0 0 190 0 0 0 0 0 0\n");
-    write_file(m, "proc/net/dev", "Inter-|\n face\n eth0: 3000 0 0 0 0 0 0 0 1500 0 0 0 0 0 0 0\n");
+    tree_write(&m->tree, "proc/stat", "cpu  130 0 0 190 0 0 0 0 0 0\n");
+    tree_write(&m->tree, "proc/net/dev", "Inter-|\n face\n eth0: 3000 0 0 0 0 0 0 0 1500 0 0 0 0 0 0 0\n");
     run(m, 11000);
     expect(m, "cpu.load", 0.25);
     expect(m, "net.rx", 200);
@@ -130,14 +93,14 @@ static void counters_that_go_back_give_no_rate(void **state)
 {
     struct machine *m = *state;
     run(m, 1000);
-    write_file(m, "proc/stat", "cpu  1 0 0 1 0 0 0 0 0 0\n");
-    write_file(m, "proc/net/dev", "Inter-|\n face\n eth0: 10 0 0 0 0 0 0 0 1500 0 0 0 0 0 0 0\n");
+    tree_write(&m->tree, "proc/stat", "cpu  1 0 0 1 0 0 0 0 0 0\n");
+    tree_write(&m->tree, "proc/net/dev", "Inter-|\n face\n eth0: 10 0 0 0 0 0 0 0 1500 0 0 0 0 0 0 0\n");
     run(m, 2000);
     assert_null(find(m, "cpu.load"));
     assert_null(find(m, "net.rx"));
     expect(m, "net.tx", 1000);
-    write_file(m, "proc/stat", "cpu  2 0 0 2 0 0 0 0 0 0\n");
-    write_file(m, "proc/net/dev", "Inter-|\n face\n eth0: 20 0 0 0 0 0 0 0 1500 0 0 0 0 0 0 0\n");
+    tree_write(&m->tree, "proc/stat", "cpu  2 0 0 2 0 0 0 0 0 0\n");
+    tree_write(&m->tree, "proc/net/dev", "Inter-|\n face\n eth0: 20 0 0 0 0 0 0 0 1500 0 0 0 0 0 0 0\n");
     run(m, 3000);
     expect(m, "cpu.load", 0.5);
     expect(m, "net.rx", 10);
@@ -148,7 +111,7 @@ static void an_interface_that_comes_gives_no_rate(void **state)
 {
     struct machine *m = *state;
     run(m, 1000);
-    write_file(m, "proc/net/dev",
+    tree_write(&m->tree, "proc/net/dev",
                "Inter-|\n face\n eth0: 1000 0 0 0 0 0 0 0 500 0 0 0 0 0 0 0\n eth1: 99999 0 0 0 0 0 0 0 5 0 0 0 0 0 0 0\n");
     run(m, 2000);
     assert_null(find(m, "net.rx"));
@@ -159,7 +122,7 @@ static void an_interface_that_comes_gives_no_rate(void **state)
 static void trouble_is_told_once(void **state)
 {
     struct machine *m = *state;
-    write_file(m, "proc/meminfo", "nonsense");
+    tree_write(&m->tree, "proc/meminfo", "nonsense");
     run(m, 1000);
     assert_int_equal(m->round.trouble_count, 1);
     assert_string_equal(m->round.trouble[0].probe, "memory");
@@ -168,10 +131,10 @@ static void trouble_is_told_once(void **state)
     expect(m, "uptime", 13);
     run(m, 2000);
     assert_int_equal(m->round.trouble_count, 0);
-    write_file(m, "proc/meminfo", "MemTotal: 8 kB\nMemAvailable: 6 kB\n");
+    tree_write(&m->tree, "proc/meminfo", "MemTotal: 8 kB\nMemAvailable: 6 kB\n");
     run(m, 3000);
     assert_non_null(find(m, "memory.used"));
-    write_file(m, "proc/meminfo", "");
+    tree_write(&m->tree, "proc/meminfo", "");
     run(m, 4000);
     assert_int_equal(m->round.trouble_count, 1);
 }
@@ -179,8 +142,8 @@ static void trouble_is_told_once(void **state)
 static void absent_sources_are_skipped(void **state)
 {
     struct machine *m = *state;
-    remove_file(m, "proc/loadavg");
-    remove_file(m, "proc/stat");
+    tree_remove(&m->tree, "proc/loadavg");
+    tree_remove(&m->tree, "proc/stat");
     run(m, 1000);
     assert_int_equal(m->round.trouble_count, 0);
     assert_null(find(m, "cpu.load1"));
@@ -189,12 +152,12 @@ static void absent_sources_are_skipped(void **state)
 static void the_hottest_sensor_counts(void **state)
 {
     struct machine *m = *state;
-    write_file(m, "sys/class/hwmon/hwmon0/temp1_input", "90000\n");
+    tree_write(&m->tree, "sys/class/hwmon/hwmon0/temp1_input", "90000\n");
     run(m, 1000);
     expect(m, "temperature", 90);
-    write_file(m, "sys/class/thermal/thermal_zone0/temp", "41200\n");
-    write_file(m, "sys/class/thermal/thermal_zone3/temp", "48390\n");
-    write_file(m, "sys/class/thermal/thermal_zone4/temp", "-274000\n");
+    tree_write(&m->tree, "sys/class/thermal/thermal_zone0/temp", "41200\n");
+    tree_write(&m->tree, "sys/class/thermal/thermal_zone3/temp", "48390\n");
+    tree_write(&m->tree, "sys/class/thermal/thermal_zone4/temp", "-274000\n");
     run(m, 2000);
     expect(m, "temperature", 48.4);
 }
@@ -205,7 +168,7 @@ static void a_long_stat_file_is_read_at_its_head(void **state)
     char *longer = mem_take(200000, 1);
     memset(longer, '1', 199999);
     memcpy(longer, "cpu  1 2 3 4 5\nintr ", 20);
-    write_file(m, "proc/stat", longer);
+    tree_write(&m->tree, "proc/stat", longer);
     mem_drop(longer);
     run(m, 1000);
     assert_int_equal(m->round.trouble_count, 0);
