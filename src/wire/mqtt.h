@@ -4,13 +4,13 @@
 
 #include "wire/mqtt_property.h"
 
-/* Reading: mqtt_frame cuts one packet off the bytes that came, mqtt_decode makes a struct of it. Both are pure and strict:
- * what the standard forbids is a fault whose text names it and its clause, and mqtt_reason_for gives the reason code
- * to answer with. Every view in a decoded packet borrows from the input.
+/* Reading: mqtt_frame cuts one packet off the bytes that came, mqtt_decode makes a struct of it. Both are pure and
+ * strict: what the standard forbids is a fault whose text names it and its clause, and mqtt_reason_for gives the reason
+ * code to answer with. Every view in a decoded packet borrows from the input.
  *
- * What is left to the caller, because it needs more than one packet: that CONNECT comes first and once, whether a filter is well
- * formed (core/topic.h), an empty client identifier with clean session 0 in MQTT 3.1.1 (3.1.3.1: answer 0x85), topic
- * aliases over the maximum, receive maximum, packet identifiers in use. */
+ * What is left to the caller, because it needs more than one packet or another answer: that CONNECT comes first and
+ * once, whether a filter is well formed (core/topic.h), an empty client identifier with clean session 0 in MQTT 3.1.1
+ * (3.1.3.1: answer 0x85), topic aliases over the maximum, receive maximum, packet identifiers in use. */
 
 enum mqtt_type {
     MQTT_CONNECT = 1,
@@ -92,7 +92,8 @@ struct mqtt_publish {
     bool dup;
 };
 
-/* PUBACK, PUBREC, PUBREL, PUBCOMP. 3.1.1 carries no reason: it is lost when encoding and MQTT_SUCCESS after decoding. */
+/* PUBACK, PUBREC, PUBREL, PUBCOMP. 3.1.1 carries no reason: it is lost when encoding and MQTT_SUCCESS after decoding.
+ */
 struct mqtt_ack {
     struct mqtt_properties properties;
     enum mqtt_reason reason;
@@ -159,8 +160,8 @@ struct mqtt_frame {
 MUST err mqtt_frame(struct bytes in, size_t max_packet, struct mqtt_frame *out);
 
 /* ERR_MALFORMED, ERR_REFUSED (a protocol error: well formed and not allowed), or ERR_UNSUPPORTED (a CONNECT of another
- * protocol version; out->as.connect.version is then the one to answer in). When it fails nothing else in out may
- * be used. */
+ * protocol version). When a CONNECT fails, out->as.connect.version is the version to send CONNACK in, or 0 when the
+ * packet did not say one; otherwise nothing in out may be used after a fault. */
 MUST err mqtt_decode(const struct mqtt_frame *frame, struct mqtt_dialect dialect, struct mqtt_packet *out);
 
 /* The reason code that answers a fault of mqtt_frame or mqtt_decode: Malformed Packet, Protocol Error, Unsupported
@@ -169,8 +170,8 @@ enum mqtt_reason mqtt_reason_for(err fault);
 
 /* Appends the packet. On an error nothing was appended. ERR_TOO_LARGE: the buffer's bound, a text over 65,535 bytes, a
  * packet over MQTT_REMAINING_MAX. ERR_UNSUPPORTED: 3.1.1 has no such packet (AUTH, a server's DISCONNECT) or no CONNACK
- * return code for the reason; its server closes without a word (3.1.1, 3.2.2.3). ERR_REFUSED: a property, reason or
- * packet that this sender may not use there, or a packet identifier of 0. Texts are not checked again for UTF-8. */
+ * return code for the reason; its server closes without a word (3.1.1, 3.2.2.3). ERR_REFUSED or ERR_MALFORMED: what
+ * mqtt_decode would refuse, but texts and topics, which are not looked at again. */
 MUST err mqtt_encode(const struct mqtt_packet *packet, struct mqtt_dialect dialect, struct buffer *out);
 
 /* The hot path: all of a PUBLISH but its payload, whose length it does count, so that one payload can be written behind
