@@ -1,0 +1,306 @@
+/* TLS contexts: protocol versions, ciphers, own certificate, and how the peer's is verified. All comes from memory, since
+ * the process may be sandboxed. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/tls_context.h"
+
+#include "os/tls_socket.h"
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+
+static const struct fault no_memory = {ERR_MEMORY, "tls: no memory"};
+static const struct fault broken_library = {ERR_IO, "tls: OpenSSL did not start as asked"};
+static const struct fault bad_chain = {ERR_MALFORMED, "tls: the certificate chain is not PEM"};
+static const struct fault no_chain = {ERR_MALFORMED, "tls: a server needs a certificate and its key"};
+static const struct fault weak_chain = {ERR_REFUSED, "tls: OpenSSL refuses a certificate of the chain (too weak?)"};
+static const struct fault bad_key = {ERR_MALFORMED, "tls: the private key is not unencrypted PEM"};
+static const struct fault foreign_key = {ERR_REFUSED, "tls: the private key does not belong to the certificate"};
+static const struct fault bad_anchors = {ERR_MALFORMED, "tls: the trust anchors are not PEM certificates"};
+static const struct fault no_anchors = {ERR_MALFORMED, "tls: there is no trust anchor to verify the peer with"};
+static const struct fault bad_name = {ERR_MALFORMED, "tls: not a name that a server can have"};
+static const struct fault lax_client = {ERR_MALFORMED, "tls: a client always verifies its server"};
+static const struct fault bad_alpn = {ERR_TOO_LARGE, "tls: the ALPN name is too long"};
+
+/* TLS 1.2: forward secrecy and AEAD only. TLS 1.3 has nothing else. */
+static const char ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+                              "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+                              "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+
+enum {
+    SECURITY_LEVEL = 2,         /* 112 bits: no RSA under 2048, no SHA-1 signatures */
+    CHAIN_DEPTH = 4,            /* intermediates between the leaf and an anchor */
+    PEER_CHAIN_MAX = 32 * 1024, /* bytes of certificates that a peer may send before it is known */
+    PEM_MAX = 1024 * 1024,
+};
+
+err tls_prepare(void)
+{
+    return OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS |
+                                OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_ADD_ALL_DIGESTS | OPENSSL_INIT_LOAD_CONFIG,
+                            NULL)
+               ? OK
+               : &broken_library;
+}
+
+static void drop_bio(BIO **bio)
+{
+    BIO_free(*bio);
+}
+
+static void drop_certificate(X509 **certificate)
+{
+    X509_free(*certificate);
+}
+
+static void drop_key(EVP_PKEY **key)
+{
+    EVP_PKEY_free(*key);
+}
+
+/* OpenSSL would ask on the terminal otherwise. */
+static int no_passphrase(char *out, int room, int writing, void *arg)
+{
+    return -1;
+}
+
+static err pem_open(struct bytes pem, err fault, BIO **out)
+{
+    ERR_clear_error();
+    if (!pem.len || pem.len > PEM_MAX)
+        return fault;
+    *out = BIO_new_mem_buf(pem.at, (int)pem.len);
+    return *out ? OK : &no_memory;
+}
+
+/* The next certificate; *out is NULL when there is none any more. */
+static err pem_next(BIO *pem, err fault, X509 **out)
+{
+    *out = PEM_read_bio_X509(pem, NULL, no_passphrase, NULL);
+    if (*out)
+        return OK;
+    unsigned long why = ERR_peek_last_error();
+    ERR_clear_error();
+    return ERR_GET_LIB(why) == ERR_LIB_PEM && ERR_GET_REASON(why) == PEM_R_NO_START_LINE ? OK : fault;
+}
+
+static err use_chain(SSL_CTX *ssl, struct bytes pem)
+{
+    SCOPED(drop_bio) BIO *in = NULL;
+    TRY(pem_open(pem, &bad_chain, &in));
+    for (unsigned count = 0;; count++) {
+        SCOPED(drop_certificate) X509 *certificate = NULL;
+        TRY(pem_next(in, &bad_chain, &certificate));
+        if (!certificate)
+            return count ? OK : &bad_chain;
+        int used = count ? SSL_CTX_add1_chain_cert(ssl, certificate) : SSL_CTX_use_certificate(ssl, certificate);
+        if (used != 1)
+            return &weak_chain;
+    }
+}
+
+static err use_key(SSL_CTX *ssl, struct bytes pem)
+{
+    SCOPED(drop_bio) BIO *in = NULL;
+    TRY(pem_open(pem, &bad_key, &in));
+    SCOPED(drop_key) EVP_PKEY *key = PEM_read_bio_PrivateKey(in, NULL, no_passphrase, NULL);
+    if (!key)
+        return &bad_key;
+    return SSL_CTX_use_PrivateKey(ssl, key) == 1 && SSL_CTX_check_private_key(ssl) == 1 ? OK : &foreign_key;
+}
+
+static err use_identity(SSL_CTX *ssl, const struct tls_options *options)
+{
+    if (!options->chain_pem.len && !options->key_pem.len)
+        return OK;
+    TRY(use_chain(ssl, options->chain_pem));
+    return use_key(ssl, options->key_pem);
+}
+
+/* Servers also name their anchors to the peer (RFC 8446, 4.2.4), so that a browser offers no certificate of others. */
+static err use_anchors(SSL_CTX *ssl, struct bytes pem)
+{
+    SCOPED(drop_bio) BIO *in = NULL;
+    TRY(pem_open(pem, pem.len ? &bad_anchors : &no_anchors, &in));
+    for (unsigned count = 0;; count++) {
+        SCOPED(drop_certificate) X509 *anchor = NULL;
+        TRY(pem_next(in, &bad_anchors, &anchor));
+        if (!anchor)
+            return count ? OK : &bad_anchors;
+        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(ssl), anchor) != 1 || SSL_CTX_add_client_CA(ssl, anchor) != 1)
+            return &bad_anchors;
+    }
+}
+
+/* The certificate must be made for what the peer does with it, not only be signed by an anchor. */
+static err verify_peer(SSL_CTX *ssl, struct bytes anchors_pem, int mode, int purpose)
+{
+    TRY(use_anchors(ssl, anchors_pem));
+    SSL_CTX_set_verify(ssl, mode, NULL);
+    SSL_CTX_set_verify_depth(ssl, CHAIN_DEPTH);
+    return X509_VERIFY_PARAM_set_purpose(SSL_CTX_get0_param(ssl), purpose) == 1 ? OK : &broken_library;
+}
+
+static err verify_clients(SSL_CTX *ssl, const struct tls_options *options)
+{
+    static const int modes[] = {
+        [TLS_PEER_REQUIRED] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+        [TLS_PEER_ASKED] = SSL_VERIFY_PEER,
+    };
+    if (options->peer == TLS_PEER_ANONYMOUS)
+        return OK;
+    return verify_peer(ssl, options->anchors_pem, modes[options->peer], X509_PURPOSE_SSL_CLIENT);
+}
+
+static bool is_address(const char *name)
+{
+    struct in6_addr any;
+    return inet_pton(AF_INET, name, &any) == 1 || inet_pton(AF_INET6, name, &any) == 1;
+}
+
+static err verify_server(struct tls_context *ctx, const struct tls_options *options)
+{
+    const char *name = options->server_name;
+    if (options->peer != TLS_PEER_REQUIRED)
+        return &lax_client;
+    if (!name || !*name)
+        return &bad_name;
+    TRY(verify_peer(ctx->ssl, options->anchors_pem, SSL_VERIFY_PEER, X509_PURPOSE_SSL_SERVER));
+    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx->ssl);
+    if (is_address(name))
+        return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1 ? OK : &bad_name;
+    /* RFC 9525, 6.3: the subject's common name is no identity of a server any more. */
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    ctx->server_name = mem_text(bytes_of_text(name));
+    if (!ctx->server_name)
+        return &no_memory;
+    return X509_VERIFY_PARAM_set1_host(param, name, 0) == 1 ? OK : &bad_name;
+}
+
+static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *offered,
+                       unsigned offered_len, void *arg)
+{
+    const struct tls_context *ctx = arg;
+    struct reader r = reader_over(bytes_of(offered, offered_len));
+    while (r.left.len) {
+        struct bytes name = read_view(&r, read_u8(&r));
+        if (!r.spoiled && bytes_equal(name, bytes_of(ctx->alpn + 1, ctx->alpn[0]))) {
+            *out = ctx->alpn + 1;
+            *out_len = ctx->alpn[0];
+            return SSL_TLSEXT_ERR_OK;
+        }
+    }
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static err set_alpn(struct tls_context *ctx, const char *name)
+{
+    size_t len = name ? strlen(name) : 0;
+    if (len > ALPN_MAX)
+        return &bad_alpn;
+    if (!len)
+        return OK;
+    ctx->alpn[0] = (uint8_t)len;
+    memcpy(ctx->alpn + 1, name, len);
+    ctx->alpn_len = len + 1;
+    return OK;
+}
+
+/* Sessions are not resumed: a full handshake proves the certificate anew, and nothing outlives a connection. Read-ahead
+ * halves the reads, since a record's head is not fetched alone. */
+static err set_protocol(SSL_CTX *ssl)
+{
+    char groups[] = "X25519:P-256:P-384"; /* OpenSSL's macro takes no constant */
+    SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_security_level(ssl, SECURITY_LEVEL);
+    SSL_CTX_set_max_cert_list(ssl, PEER_CHAIN_MAX);
+    SSL_CTX_set_read_ahead(ssl, 1);
+    return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 && SSL_CTX_set_num_tickets(ssl, 0) == 1 &&
+                   SSL_CTX_set_cipher_list(ssl, ciphers) == 1 &&
+                   SSL_CTX_set1_groups_list(ssl, groups) == 1
+               ? OK
+               : &broken_library;
+}
+
+static err context_open(const SSL_METHOD *method, const struct tls_options *options, struct tls_context **out)
+{
+    ERR_clear_error();
+    struct tls_context *ctx = MEM_NEW(struct tls_context);
+    if (!ctx)
+        return &no_memory;
+    *out = ctx;
+    atomic_init(&ctx->holders, 1);
+    ctx->ssl = SSL_CTX_new(method);
+    ctx->socket = tls_socket_method();
+    if (!ctx->ssl || !ctx->socket)
+        return &no_memory;
+    TRY(set_protocol(ctx->ssl));
+    TRY(set_alpn(ctx, options->alpn));
+    return use_identity(ctx->ssl, options);
+}
+
+/* Gives the context when all went well, and drops it otherwise. */
+static err context_finish(struct tls_context *ctx, err e, struct tls_context **out)
+{
+    ERR_clear_error();
+    if (e)
+        tls_context_drop(ctx);
+    else
+        *out = ctx;
+    return e;
+}
+
+static err server_open(const struct tls_options *options, struct tls_context **out)
+{
+    TRY(options->chain_pem.len ? OK : &no_chain);
+    TRY(context_open(TLS_server_method(), options, out));
+    if ((*out)->alpn_len)
+        SSL_CTX_set_alpn_select_cb((*out)->ssl, choose_alpn, *out);
+    return verify_clients((*out)->ssl, options);
+}
+
+static err client_open(const struct tls_options *options, struct tls_context **out)
+{
+    TRY(context_open(TLS_client_method(), options, out));
+    /* Zero is success here, other than in the rest of OpenSSL. */
+    if ((*out)->alpn_len && SSL_CTX_set_alpn_protos((*out)->ssl, (*out)->alpn, (unsigned)(*out)->alpn_len) != 0)
+        return &no_memory;
+    return verify_server(*out, options);
+}
+
+err tls_context_server(const struct tls_options *options, struct tls_context **out)
+{
+    struct tls_context *ctx = NULL;
+    err e = server_open(options, &ctx);
+    return context_finish(ctx, e, out);
+}
+
+err tls_context_client(const struct tls_options *options, struct tls_context **out)
+{
+    struct tls_context *ctx = NULL;
+    err e = client_open(options, &ctx);
+    return context_finish(ctx, e, out);
+}
+
+struct tls_context *tls_context_share(struct tls_context *ctx)
+{
+    atomic_fetch_add_explicit(&ctx->holders, 1, memory_order_relaxed);
+    return ctx;
+}
+
+void tls_context_drop(struct tls_context *ctx)
+{
+    if (!ctx || atomic_fetch_sub_explicit(&ctx->holders, 1, memory_order_acq_rel) != 1)
+        return;
+    SSL_CTX_free(ctx->ssl);
+    BIO_meth_free(ctx->socket);
+    mem_drop(ctx->server_name);
+    mem_drop(ctx);
+}
