@@ -70,20 +70,23 @@ void api_render_event(struct buffer *out, const struct event *event);
  * none. */
 struct bytes api_session_secret(const struct call *call);
 
-/* One listener of GET /events/stream: what it wants to hear, and how far it has heard. */
+/* One listener of GET /events/stream: what it wants to hear, and how far it has heard. Its loop keeps back the events
+ * of the moment until the backlog has come; what comes both ways is sent once. */
 struct api_stream {
     char device[DEVICE_ID_MAX + 1]; /* "": of all */
     bool one_kind;
     enum event_kind kind; /* when one_kind */
     enum severity at_least;
     bool resumes;     /* it said Last-Event-ID */
+    bool behind;      /* it missed more than one backlog holds: the loop ends the stream behind what it got, and the
+                         client comes back with its last id for more, so that nothing is left out */
     int64_t after_id; /* it has heard events up to this id */
 };
 
 /* Reads the stream's parameters and Last-Event-ID. On a fault `answer` is a problem document already. No I/O. */
 MUST err api_stream_open(const struct call *call, struct api_stream *out, struct answer *answer);
 /* When the stream resumes: appends what it missed to out, oldest first, and moves after_id. At most STREAM_BACKLOG_MAX
- * events; older ones that do not fit are left out. Blocks on the store. */
+ * events at once; see `behind`. Blocks on the store. */
 enum { STREAM_BACKLOG_MAX = 10000 };
 MUST err api_stream_backlog(struct api *api, struct api_stream *stream, struct buffer *out);
 /* Appends the event in the form of text/event-stream when the stream wants it and has not heard it, and moves after_id.
