@@ -13,6 +13,8 @@ enum {
     TOPIC_MAX = 1024,        /* bytes of a topic name or filter; MQTT's own bound is 65,535 */
     TOPIC_LEVELS_MAX = 32,   /* levels of a topic name or filter */
     PAYLOAD_MAX = 262144,    /* bytes of one message's payload */
+    METRICS_MAX = 4096,      /* different metrics of one device, ever */
+    DOCUMENTS_MAX = 256,     /* named documents of one device */
     DETAIL_MAX = 4096,       /* bytes of an event's JSON detail */
     DOCUMENT_MAX = 524288,   /* bytes of one reported document */
     PAGE_MAX = 1000,         /* rows in one page of a listing */

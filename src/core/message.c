@@ -27,6 +27,7 @@ struct message *message_make(const struct message_parts *parts)
     m->properties = keep(&tail, parts->properties);
     m->qos = parts->qos;
     m->number = parts->number;
+    m->source = parts->source;
     return m;
 }
 

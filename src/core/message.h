@@ -12,12 +12,13 @@ struct message {
     struct bytes properties; /* those that travel with a message, encoded as MQTT 5 properties (3.3.2.3); may be empty */
     uint8_t qos;             /* of the publisher: 0 or 1 */
     uint64_t number;         /* where its source numbers its messages (events), else 0 */
+    uint64_t source;         /* of the session that published it, for "no local"; 0: none */
 };
 
 struct message_parts {
     struct bytes topic, payload, properties;
     uint8_t qos;
-    uint64_t number;
+    uint64_t number, source;
 };
 
 struct message *message_make(const struct message_parts *parts); /* copies; one holder; NULL: no memory */

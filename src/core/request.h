@@ -36,6 +36,7 @@ struct request {
     enum audience audience;      /* VERB_CALL */
     struct bytes resource;       /* borrowed until done */
     struct message *message;     /* VERB_PUBLISH; borrowed until done */
+    size_t sessions_left;        /* VERB_BYE: other sessions that the principal still holds */
     void (*done)(struct request *self); /* once; perhaps before flow_begin returns */
 
     /* The outcome, for done and for the tap. */

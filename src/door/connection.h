@@ -1,0 +1,34 @@
+/* A connection: one accepted socket with TLS, as a line. Owned by its lobby. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "door/line.h"
+#include "door/lobby.h"
+#include "os/socket.h"
+#include "os/tls.h"
+
+/* Makes the speaker of a new connection once its handshake is over. */
+struct protocol {
+    const char *name;
+    err (*speak)(struct line *line, struct speaker **out) MUST; /* gives a speaker, which ends itself when lost */
+};
+
+/* A listening socket as one lobby sees it; several lobbies listen on the same one. Embedded; stays in place. */
+struct listener {
+    struct watcher watcher;
+    struct timer rest; /* after the process ran out of descriptors */
+    struct lobby *lobby;
+    const struct protocol *protocol;
+    struct tls_context *tls; /* held; replaced by listener_use_tls */
+};
+
+/* Borrows fd and protocol; shares tls. */
+err listener_open(struct listener *l, struct lobby *lobby, int fd, const struct protocol *protocol,
+                  struct tls_context *tls) MUST;
+void listener_use_tls(struct listener *l, struct tls_context *tls); /* for connections from now on; shares tls */
+void listener_close(struct listener *l);
+
+/* For the lobby. */
+void connection_sweep(struct lobby *lobby);     /* writes what waits, reads what is left, buries the dead */
+void connection_close_all(struct lobby *lobby); /* ends every line once what is queued for it was written */
+void connection_end_all(struct lobby *lobby);   /* ends and buries every line now */

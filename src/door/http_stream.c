@@ -1,0 +1,100 @@
+/* Answers without an end (Server-Sent Events): what was missed first, then what comes.
+ *
+ * The subscription is made before the past is looked up, so nothing falls between the two. What is published meanwhile is not
+ * kept but asked for again, until past and present meet. A client that does not read is let go: it comes back and says where it
+ * was (Last-Event-ID). */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "door/http_speaker.h"
+
+enum { HEARTBEAT_MS = 15000, HEAD_MAX = 4096 };
+
+static void send_piece(struct http_speaker *h, struct bytes piece)
+{
+    SCOPED(buffer_drop) struct buffer chunk = {.max = ANSWER_BODY_MAX + 64};
+    if (http_request(h->parser)->minor)
+        http_put_chunk(&chunk, piece);
+    else
+        put_bytes(&chunk, piece);
+    line_send(h->speaker.line, buffer_view(&chunk));
+}
+
+static void deliver(struct subscription *self, struct message *message)
+{
+    struct http_speaker *h = CONTAINER(self, struct http_speaker, subscription);
+    SCOPED(buffer_drop) struct buffer text = {.max = DETAIL_MAX * 8};
+    if (h->phase != HTTP_STREAMING) {
+        h->missed = true;
+        return;
+    }
+    if (line_backlog(h->speaker.line) > h->lobby->limits->queue_bytes_max) {
+        h->phase = HTTP_OVER;
+        line_end(h->speaker.line);
+        return;
+    }
+    h->stream->hear(h->stream, message, &text);
+    if (text.len)
+        send_piece(h, buffer_view(&text));
+}
+
+static void fail(struct http_speaker *h, err failed)
+{
+    router_remove(h->lobby->flow.router, &h->subscription);
+    h->stream->drop(h->stream);
+    h->stream = NULL;
+    http_refuse(h, 503, err_text(failed), "Retry-After: 1\r\n");
+}
+
+void http_begin_stream(struct http_speaker *h)
+{
+    h->subscription.deliver = deliver;
+    err failed = router_add(h->lobby->flow.router, bytes_of_text(h->stream->filter), &h->subscription);
+    if (!failed) {
+        SCOPED(buffer_drop) struct buffer head = {.max = HEAD_MAX};
+        bool chunked = http_request(h->parser)->minor;
+        failed = http_ask(h);
+        http_put_head(&head, &(struct http_head){.status = 200, .now_us = wall_us(loop_clock(h->lobby->loop)),
+                                                 .framing = chunked ? HTTP_CHUNKED : HTTP_UNTIL_CLOSE,
+                                                 .connection = chunked ? HTTP_KEEP_ALIVE : HTTP_CLOSE,
+                                                 .content_type = "text/event-stream",
+                                                 .lines = BYTES("Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
+                                                                "X-Content-Type-Options: nosniff\r\n")});
+        if (!failed)
+            line_send(h->speaker.line, buffer_view(&head));
+    }
+    if (failed)
+        fail(h, failed);
+}
+
+void http_on_backlog(struct http_speaker *h)
+{
+    const struct answer *answer = &h->inquiry.answer;
+    if (answer->status != 200 || answer->body.spoiled) { /* the client comes back by itself */
+        h->phase = HTTP_OVER;
+        line_end(h->speaker.line);
+        return;
+    }
+    if (answer->body.len)
+        send_piece(h, buffer_view(&answer->body));
+    if (h->missed) {
+        h->missed = false;
+        if (!http_ask(h))
+            return;
+    }
+    h->phase = HTTP_STREAMING;
+    http_stream_tired(h); /* says the first word at once, so that the client knows it is heard */
+}
+
+/* The heartbeat keeps middle boxes awake; it is also when a signed-out operator stops hearing. */
+void http_stream_tired(struct http_speaker *h)
+{
+    struct call now = h->inquiry.call;
+    now.who = (struct principal){PRINCIPAL_NOBODY, ""};
+    h->lobby->badges->show(h->lobby->badges, &now);
+    if (now.who.kind == PRINCIPAL_NOBODY) {
+        h->phase = HTTP_OVER;
+        line_end(h->speaker.line);
+        return;
+    }
+    send_piece(h, BYTES(":\n\n"));
+    h->speaker.line->calls->patience(h->speaker.line, HEARTBEAT_MS);
+}

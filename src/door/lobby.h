@@ -1,0 +1,138 @@
+/* The lobby: what all lines of one loop share. There is one for each loop; a line belongs to one lobby at a time. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/count.h"
+#include "base/list.h"
+#include "base/table.h"
+#include "core/call.h"
+#include "core/flow.h"
+#include "core/reporter.h"
+#include "door/roll.h"
+#include "os/log.h"
+#include "os/loop.h"
+
+struct lobby;
+
+/* One row for each: COUNT(name). They only rise, but for those that say "now". */
+#define DOOR_COUNTS(COUNT)                                                                                             \
+    COUNT(connections_now)                                                                                             \
+    COUNT(sessions_now)                                                                                                \
+    COUNT(accepted)                                                                                                    \
+    COUNT(connections_full)                                                                                            \
+    COUNT(handshakes_refused)                                                                                          \
+    COUNT(messages_in)                                                                                                 \
+    COUNT(messages_out)                                                                                                \
+    COUNT(messages_refused)                                                                                            \
+    COUNT(messages_dropped)                                                                                            \
+    COUNT(http_requests)                                                                                               \
+    COUNT(http_refused)
+
+#define COUNT(name) struct counter name;
+struct door_counts {
+    DOOR_COUNTS(COUNT)
+};
+#undef COUNT
+
+/* The bounds of the doors. From the settings; immutable. */
+struct door_limits {
+    size_t connections_max;      /* of all lobbies together */
+    size_t packet_max;           /* bytes of one MQTT packet */
+    size_t body_max;             /* bytes of one HTTP body */
+    size_t subscriptions_max;    /* of one session */
+    size_t queue_messages_max;   /* messages that wait for one subscriber */
+    size_t queue_bytes_max;
+    uint16_t receive_max;        /* publishes of one session that wait for the store (MQTT 5.0, 3.2.2.3.3) */
+    uint16_t keep_alive_max_s;   /* longest that a client gets; also for those that ask for none */
+    int64_t handshake_ms;        /* TLS, and then MQTT's CONNECT or HTTP's head, each within this */
+    int64_t body_ms;             /* an HTTP body must arrive within this */
+    int64_t idle_ms;             /* an HTTP connection without a request */
+    int64_t stall_ms;            /* a peer that takes none of what is queued for it */
+};
+
+/* An answer without an end: what is published under `filter` from now on, rendered for the one who asked. */
+struct stream {
+    char filter[TOPIC_MAX]; /* a topic filter */
+    /* Appends what the message is in this stream; nothing when it does not belong into it. */
+    void (*hear)(struct stream *self, const struct message *message, struct buffer *out);
+    void (*drop)(struct stream *self); /* takes */
+};
+
+/* Opens the stream that a call asks for, or fills the answer with the reason why not (OK, and *out is NULL). ERR_ABSENT: the
+ * path is that of no stream. */
+struct streams {
+    err (*open)(struct streams *self, const struct call *call, struct answer *answer, struct stream **out) MUST;
+};
+
+/* A call that waits for a query thread. Embedded in the HTTP speaker; alive until `done` ran, on its own loop. */
+struct inquiry {
+    struct mail mail;            /* the desk's own */
+    struct call call;            /* its views live as long as the inquiry */
+    struct answer answer;        /* opened and dropped by the speaker */
+    struct stream *stream;       /* not NULL: the answer's body is what the stream has missed so far */
+    struct mailbox *home;        /* filled by the desk's poster: where `done` runs */
+    void (*done)(struct inquiry *self);
+};
+
+/* Takes calls to the query threads. ERR_FULL: they have enough to do; the inquiry is still the caller's. */
+struct desk {
+    err (*ask)(struct desk *self, struct lobby *lobby, struct inquiry *inquiry) MUST;
+};
+
+/* Finds the operator whose session's secret the call carries, and fills call->who and call->session_hash; leaves the
+ * call alone when it carries none, or one that is unknown or over. */
+struct badges {
+    void (*show)(struct badges *self, struct call *call);
+};
+
+/* Which audience a path is for; see api/api.h. */
+struct audiences {
+    enum audience (*of)(const struct audiences *self, enum call_method method, struct bytes path);
+};
+
+/* One file that the server carries in itself: the console's. */
+struct asset {
+    const char *path; /* "/app.js" */
+    const char *content_type;
+    const char *etag; /* quoted */
+    struct bytes plain, gzip; /* gzip may be empty */
+};
+
+struct assets {
+    const struct asset *at;
+    size_t count;
+};
+
+struct lobby {
+    struct loop *loop;
+    struct flow flow;
+    const struct door_limits *limits;
+    struct door_counts *counts; /* shared by all lobbies */
+    const struct log *log;
+    const struct dice *dice;
+    struct desk *desk;
+    struct badges *badges;
+    struct streams *streams;
+    struct reporter *reporter;
+    const struct audiences *audiences;
+    const struct assets *assets;
+    const char *public_url; /* "https://host:8443": the only origin of WebSockets */
+    struct lobby *const *all; /* every lobby, this one too, by number */
+    size_t all_count;
+    struct table sessions;  /* MQTT sessions by principal and client id; door/mqtt_session.h */
+    struct roll roll;       /* how many sessions each principal holds here */
+    struct list lines;      /* every connection of this loop */
+    struct list dirty;      /* connections that have something to write or to read once the present callback is over */
+    struct list graves;     /* connections that are over */
+    struct timer sweep;     /* writes the dirty, buries the dead */
+};
+
+err lobby_open(struct lobby *lobby) MUST; /* what stands above `sessions` is filled in; readies the rest */
+void lobby_close(struct lobby *lobby);    /* ends every line; after the loop stopped. Their last requests are under way */
+void lobby_forget(struct lobby *lobby);   /* frees the lobby's own, once those requests are done */
+/* The lobby that owns all sessions of a principal: take-over, expulsion and presence then need no other loop. */
+struct lobby *lobby_home(const struct lobby *lobby, const struct principal *who);
+/* Ends every session of the device on this loop. */
+void lobby_expel(struct lobby *lobby, const char *device_id);
+/* Tells every MQTT session that the server stops (MQTT 5.0: 0x8B), and ends all lines. */
+void lobby_shut(struct lobby *lobby);
