@@ -15,6 +15,7 @@
 #include "core/issuer.h"
 #include "core/recorder.h"
 #include "core/store.h"
+#include "crypto/certificate.h"
 
 /* Everything borrowed. Used by one thread at a time, which may block. */
 struct enrolment {
@@ -56,7 +57,7 @@ void enrolled_drop(struct enrolled *e); /* for SCOPED() too; {0} is fine */
 MUST err enrolment_enrol(const struct enrolment *e, const struct enrol_request *request, struct enrolled *out);
 MUST err enrolment_renew(const struct enrolment *e, const struct renew_request *request, struct enrolled *out);
 
-/* OK: a certificate that is valid from not_before_us was issued for this enrolment of the device. ERR_REFUSED: it is
- * older, so it was issued to a device of the same id that has been deleted since. For every door that admits devices.
- */
-MUST err enrolment_covers(const struct device *device, int64_t not_before_us);
+/* OK: this certificate was issued for this enrolment of the device: it is the one on record, or it is no older than the
+ * enrolment. ERR_REFUSED: it was issued to a device of the same id that has been deleted since. For every door that
+ * admits devices. */
+MUST err enrolment_covers(const struct device *device, const struct certificate_facts *shown);

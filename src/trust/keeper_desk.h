@@ -21,6 +21,6 @@ struct keeper_desk {
 /* Appends the first message: the chain. */
 MUST err keeper_desk_greet(const struct keeper_desk *desk, struct buffer *answer);
 /* Appends the answer to any request, sound or not. An error means that no answer could be made at all (memory); what
- * was refused is in *refused (0: nothing), for the keeper's log. */
+ * was refused is in *refused, for the keeper's log. */
 MUST err keeper_desk_answer(const struct keeper_desk *desk, struct bytes request, struct buffer *answer,
                             enum keeper_refusal *refused);

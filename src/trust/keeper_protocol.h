@@ -32,7 +32,8 @@ enum keeper_answer_kind { KEEPER_CHAIN = 1, KEEPER_ISSUED, KEEPER_REFUSED };
 
 /* Why not. Both sides know the sentence (keeper_refusal_fault), so none crosses. */
 enum keeper_refusal {
-    KEEPER_NOT_UNDERSTOOD = 1,
+    KEEPER_NOTHING_REFUSED = 0,
+    KEEPER_NOT_UNDERSTOOD,
     KEEPER_NOT_PERMITTED, /* the table says no */
     KEEPER_BAD_KEY,       /* not a P-256 key */
     KEEPER_EXPIRED,       /* the issuing certificate ended */
