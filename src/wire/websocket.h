@@ -23,9 +23,9 @@ enum websocket_code {
 
 /* What a good upgrade request asks for. Views are lent from the request. */
 struct websocket_offer {
-    struct bytes key;      /* Sec-WebSocket-Key, as it was sent */
-    const char *protocol;  /* the first of ours that the client offers */
-    struct bytes origin;   /* empty: none, so not a browser. The caller judges it: http_origin_is */
+    struct bytes key;     /* Sec-WebSocket-Key, as it was sent */
+    const char *protocol; /* the first of ours that the client offers */
+    struct bytes origin;  /* empty: none, so not a browser. The caller judges it: http_origin_is */
 };
 
 /* Checks RFC 6455, 4.2.1. `protocols` are ours in order of preference, ended by NULL; one of them must be offered.
@@ -68,8 +68,9 @@ struct websocket {
 
 /* Reads frames from `in`, appends the unmasked bytes of data frames to `data` and says how many bytes of `in` it used.
  * It stops behind each control frame with `event` set: answer a ping with the same payload, a close with
- * websocket_put_close, and feed the rest. After WEBSOCKET_CLOSED every further byte is used and ignored. Faults
- * are final: ERR_MALFORMED (the standard is broken), ERR_REFUSED (a text frame), ERR_TOO_LARGE (`data` is full). */
+ * websocket_put_close, and feed the rest. After WEBSOCKET_CLOSED, and after a fault, every further byte is used and
+ * ignored. Faults are final: ERR_MALFORMED (the standard is broken), ERR_REFUSED (a text frame), ERR_TOO_LARGE (`data`
+ * is full). */
 MUST err websocket_feed(struct websocket *w, struct bytes in, size_t *used, struct buffer *data);
 
 /* Appends one whole, unmasked frame. A control frame's payload is cut to WEBSOCKET_CONTROL_MAX. */
