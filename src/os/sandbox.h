@@ -23,8 +23,11 @@ struct sandbox_options {
     const char *const *folders; /* read and write below these; NULL-terminated; may be NULL */
 };
 
-/* For the whole process; call it while there is one thread. */
+/* For the whole process; call it while there is one thread (ERR_REFUSED otherwise). Borrows options. Capabilities are
+ * given up too. Threads may be started afterwards, processes may not; memory can no more be made executable, so that
+ * no library can be loaded: what OpenSSL, SQLite or the resolver load on first use must be loaded before. */
 MUST err sandbox_enter(const struct sandbox_options *options);
-/* Tries what must fail: opens a file outside the folders, runs a program, opens a raw socket. ERR_REFUSED, with the
- * thing that was possible in its text, when the sandbox does not hold. */
+/* Tries what must fail: opens a file outside the folders, runs a program, starts a process, opens a socket, makes code,
+ * signals another process. ERR_REFUSED, with the thing that was possible in its text, when the sandbox does not hold;
+ * without Landlock it is the file. */
 MUST err sandbox_prove(void);
