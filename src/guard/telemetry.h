@@ -8,8 +8,8 @@
 #include "wire/why.h"
 
 enum {
-    TELEMETRY_DEPTH_MAX = 4,    /* objects within each other: {"a":{"b":{"c":{"d":1}}}} */
-    TELEMETRY_AHEAD_S = 86400,  /* a sample time further ahead of the server's clock is refused */
+    TELEMETRY_DEPTH_MAX = 4,   /* objects within each other: {"a":{"b":{"c":{"d":1}}}} */
+    TELEMETRY_AHEAD_S = 86400, /* a sample time further ahead of the server's clock is refused */
 };
 #define TELEMETRY_EARLIEST_US 946684800000000LL /* 2000-01-01T00:00:00Z; an earlier sample time is refused */
 
@@ -17,8 +17,8 @@ struct json_t;
 
 /* Owns everything that its samples borrow. */
 struct telemetry {
-    struct samples samples;   /* 1 to SAMPLES_MAX, in the order of the payload */
-    struct sample *rows;      /* the decoder's own, as the next two */
+    struct samples samples; /* 1 to SAMPLES_MAX, in the order of the payload */
+    struct sample *rows;    /* the decoder's own, as the next two */
     struct buffer names;
     struct json_t *document;
 };

@@ -57,7 +57,7 @@ enum setting_type {
 enum setting_reload { SETTING_RESTART = 0, SETTING_RELOAD };
 
 struct setting {
-    const char *name;    /* "mqtt.port": the path in the file, and HOLDFAST_MQTT_PORT in the environment */
+    const char *name; /* "mqtt.port": the path in the file, and HOLDFAST_MQTT_PORT in the environment */
     enum setting_type type;
     size_t offset;
     uint64_t min, max;
@@ -67,16 +67,16 @@ struct setting {
     const char *sentence;
 };
 
-#define SETTING_FIELD_TEXT(member, max) char member[(max) + 1];
-#define SETTING_FIELD_PATH(member, max) char member[(max) + 1];
+#define SETTING_FIELD_TEXT(member, max)    char member[(max) + 1];
+#define SETTING_FIELD_PATH(member, max)    char member[(max) + 1];
 #define SETTING_FIELD_ADDRESS(member, max) char member[(max) + 1];
-#define SETTING_FIELD_LIST(member, max) char member[(max) + 1];
-#define SETTING_FIELD_PORT(member, max) uint16_t member;
-#define SETTING_FIELD_COUNT(member, max) uint64_t member;
+#define SETTING_FIELD_LIST(member, max)    char member[(max) + 1];
+#define SETTING_FIELD_PORT(member, max)    uint16_t member;
+#define SETTING_FIELD_COUNT(member, max)   uint64_t member;
 #define SETTING_FIELD_SECONDS(member, max) uint64_t member;
-#define SETTING_FIELD_BYTES(member, max) uint64_t member;
-#define SETTING_FIELD_FLAG(member, max) bool member;
-#define SETTING_FIELD_CHOICE(member, max) unsigned member;
+#define SETTING_FIELD_BYTES(member, max)   uint64_t member;
+#define SETTING_FIELD_FLAG(member, max)    bool member;
+#define SETTING_FIELD_CHOICE(member, max)  unsigned member;
 
 #define SETTING_ROW(type, member, TYPE, name, initial, min, max, unit, reload, sentence)                               \
     {name, SETTING_##TYPE, offsetof(type, member), min, max, initial, unit, SETTING_##reload, sentence},
@@ -87,7 +87,10 @@ struct settings_table {
     size_t size; /* of the struct that the offsets are in */
 };
 
-#define SETTINGS_TABLE(rows, type) {rows, sizeof(rows) / sizeof((rows)[0]), sizeof(type)}
+#define SETTINGS_TABLE(rows, type)                                                                                     \
+    {                                                                                                                  \
+        rows, sizeof(rows) / sizeof((rows)[0]), sizeof(type)                                                           \
+    }
 
 enum { SETTINGS_FILE_MAX = 262144, SETTINGS_ROWS_MAX = 256, SETTINGS_VARIABLE_TEXT = 80 };
 
