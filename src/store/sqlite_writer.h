@@ -1,0 +1,57 @@
+/* The writer's own state, which its files share: sqlite_writer.c (batches) and write_*.c (one function per kind). */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "core/store.h"
+#include "store/cache.h"
+#include "store/database.h"
+
+#define STATEMENT(name, text) WRITE_SQL_##name,
+enum write_statement {
+#include "store/sqlite_writes.def"
+    WRITE_STATEMENTS
+};
+#undef STATEMENT
+
+struct sqlite_writer {
+    struct store_writer port;
+    struct database db;
+
+    /* id -> device.key; the stamp is the last_seen_us that was written. */
+    struct cache devices;
+    /* device.key, metric -> series.key; the stamp is the time of its newest sample, INT64_MIN without one. */
+    struct cache series;
+    /* Nothing is known of the rows in `arrival`: they are folded before the next sample is judged by a cached stamp. */
+    bool cold;
+
+    int64_t arrivals;       /* rows in `arrival` */
+    int64_t arrivals_begin; /* the same when the batch began */
+    int64_t tally;          /* what the batch adds to tally.samples */
+    int wal_pages;          /* in the write-ahead log after the last commit */
+};
+
+/* Lends statement WRITE_SQL_<name>, for SCOPED(statement_end); see database_statement. */
+static inline MUST err writer_statement(struct sqlite_writer *w, enum write_statement which, sqlite3_stmt **out)
+{
+    return database_statement(&w->db, which, out);
+}
+
+/* Runs a statement that has no parameter, or one number. */
+MUST err writer_run(struct sqlite_writer *w, enum write_statement which);
+MUST err writer_run_for(struct sqlite_writer *w, enum write_statement which, int64_t number);
+/* As writer_run_for, and gives the first column of the first row; 0 without a row. */
+MUST err writer_number_for(struct sqlite_writer *w, enum write_statement which, int64_t number, int64_t *out);
+
+/* The device's row, from the cache or the table. ERR_ABSENT. Lends until the caches are forgotten. */
+MUST err writer_device(struct sqlite_writer *w, const char *id, struct cache_entry **out);
+void writer_forget(struct sqlite_writer *w); /* both caches: after a roll-back, or when rows were deleted */
+
+/* Moves the rows of `arrival` to `sample`. */
+MUST err writer_fold(struct sqlite_writer *w);
+
+/* One per kind of write. ERR_REFUSED, ERR_ABSENT, ERR_EXISTS, ERR_EXPIRED are returned before anything that readers
+ * could see was changed: that is what lets the rest of the batch go on without a savepoint. */
+typedef err apply_function(struct sqlite_writer *w, const struct write *write, struct write_result *result);
+apply_function apply_samples, apply_event, apply_document, apply_presence, apply_enrolment, apply_renewal,
+    apply_device_delete, apply_token, apply_token_delete, apply_setup, apply_operator, apply_session,
+    apply_session_delete, apply_expire;
