@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -34,7 +35,8 @@ struct loop {
     int epoll;
     struct mailbox *mailbox;
     struct own_watcher mail, stop;
-    bool running, stopping;
+    bool running;
+    atomic_bool stopping; /* lock-free, so that a signal handler may set it */
     int64_t now_ms; /* valid while running */
 
     struct timer **heap; /* heap[0] is due first; a timer's place is its index + 1 */
@@ -49,11 +51,11 @@ static void mail_ready(struct watcher *self, uint32_t events)
     (void)mailbox_deliver(((struct own_watcher *)self)->loop->mailbox);
 }
 
+/* Only wakes the loop up; `stopping` tells it why. */
 static void stop_ready(struct watcher *self, uint32_t events)
 {
     uint64_t ignored;
     (void)!read(self->fd, &ignored, sizeof ignored);
-    ((struct own_watcher *)self)->loop->stopping = true;
 }
 
 static err open_parts(struct loop *loop, size_t mailbox_max)
@@ -74,6 +76,7 @@ err loop_open(const struct clock *clock, size_t mailbox_max, struct loop **out)
     if (!loop)
         return &no_memory;
     loop->clock = clock;
+    atomic_init(&loop->stopping, false);
     loop->epoll = loop->stop.watcher.fd = -1;
     err e = open_parts(loop, mailbox_max);
     if (e) {
@@ -97,11 +100,12 @@ void loop_close(struct loop *loop)
     mem_drop(loop);
 }
 
-/* write(2) alone, so that a signal handler may call it; the errno of whom it interrupts is kept. */
+/* Nothing but what a signal handler may call; the errno of whom it interrupts is kept. */
 void loop_stop(struct loop *loop)
 {
     const uint64_t one = 1;
     int kept = errno;
+    atomic_store(&loop->stopping, true);
     (void)!write(loop->stop.watcher.fd, &one, sizeof one);
     errno = kept;
 }
@@ -288,8 +292,8 @@ err loop_run(struct loop *loop)
     err e = OK;
     loop->now_ms = monotonic_ms(loop->clock);
     loop->running = true;
-    while (!loop->stopping && !e)
+    while (!e && !atomic_exchange(&loop->stopping, false))
         e = turn(loop);
-    loop->running = loop->stopping = false;
+    loop->running = false;
     return e;
 }

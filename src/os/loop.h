@@ -25,7 +25,7 @@ MUST err loop_open(const struct clock *clock, size_t mailbox_max, struct loop **
 void loop_close(struct loop *loop); /* takes; after loop_run returned. Watchers and timers are forgotten. NULL is fine */
 
 MUST err loop_run(struct loop *loop);  /* until loop_stop; ERR_IO when epoll itself fails */
-void loop_stop(struct loop *loop);     /* from any thread, and from a signal handler */
+void loop_stop(struct loop *loop);     /* after the current turn; from any thread, and from a signal handler */
 
 MUST err loop_watch(struct loop *loop, struct watcher *w, uint32_t events);
 MUST err loop_rewatch(struct loop *loop, struct watcher *w, uint32_t events);

@@ -1,0 +1,307 @@
+/* The loop: timers under a clock that the test turns, watchers that go away in callbacks, mails, stopping. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/memory.h"
+#include "os/clock.h"
+#include "os/loop.h"
+#include "os/signals.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+/* A clock that moves only when the test says so. */
+struct hand_clock {
+    struct clock clock;
+    int64_t *now_ms;
+};
+
+static int64_t hand_monotonic_ms(const struct clock *self)
+{
+    const struct hand_clock *hand = (const struct hand_clock *)self;
+    return *hand->now_ms;
+}
+
+static int64_t hand_wall_us(const struct clock *self)
+{
+    return 0;
+}
+
+struct alarm {
+    struct timer timer;
+    struct loop *loop;
+    struct alarm *victim, *again;
+    int64_t *journal;
+    size_t *entries;
+    unsigned rings;
+};
+
+static void alarm_due(struct timer *self)
+{
+    struct alarm *alarm = (struct alarm *)self;
+    alarm->journal[(*alarm->entries)++] = loop_now_ms(alarm->loop) - self->due_ms;
+    alarm->rings++;
+    assert_int_equal(self->place, 0);
+    if (alarm->victim)
+        loop_timer_clear(alarm->loop, &alarm->victim->timer);
+    if (alarm->again)
+        assert_null(loop_timer_set(alarm->loop, &alarm->again->timer, 0));
+}
+
+static void stop_due(struct timer *self)
+{
+    loop_stop(((struct alarm *)self)->loop);
+}
+
+/* Always readable, so that no turn waits: each one moves the clock by a millisecond. */
+struct sun {
+    struct watcher watcher;
+    int64_t *now_ms;
+};
+
+static void sun_moves(struct watcher *self, uint32_t events)
+{
+    (*((struct sun *)self)->now_ms)++;
+}
+
+static void timers_fire_in_order_and_never_early(void **state)
+{
+    enum { COUNT = 500 };
+    int64_t now = 1000, journal[COUNT];
+    size_t entries = 0;
+    struct hand_clock hand = {{hand_wall_us, hand_monotonic_ms}, &now};
+    struct loop *loop;
+    struct alarm *alarms = mem_take(COUNT, sizeof *alarms);
+    assert_null(loop_open(&hand.clock, 4, &loop));
+    for (unsigned i = 0; i < COUNT; i++) {
+        alarms[i] = (struct alarm){{.due = alarm_due}, loop, NULL, NULL, journal, &entries, 0};
+        assert_null(loop_timer_set(loop, &alarms[i].timer, (int64_t)(i * 7919 % 1009)));
+    }
+    for (unsigned i = 0; i < COUNT; i += 3)
+        loop_timer_clear(loop, &alarms[i].timer);
+    for (unsigned i = 1; i < COUNT; i += 3) /* moves, both ways */
+        assert_null(loop_timer_set(loop, &alarms[i].timer, (int64_t)(i * 104729 % 1501)));
+    struct alarm end = {{.due = stop_due}, loop, NULL, NULL, NULL, NULL, 0};
+    struct sun sun = {{eventfd(1, EFD_CLOEXEC), sun_moves}, &now};
+    assert_null(loop_watch(loop, &sun.watcher, EPOLLIN));
+    assert_null(loop_timer_set(loop, &end.timer, 4000));
+    assert_null(loop_run(loop));
+    loop_unwatch(loop, &sun.watcher);
+    assert_int_equal(close(sun.watcher.fd), 0);
+    for (unsigned i = 0; i < COUNT; i++)
+        assert_int_equal(alarms[i].rings, i % 3 != 0);
+    for (size_t i = 0; i < entries; i++)
+        assert_in_range(journal[i], 0, 1); /* never before its time; the clock was read before the sun moved it */
+    loop_close(loop);
+    mem_drop(alarms);
+}
+
+static void timers_of_one_turn_fire_sorted(void **state)
+{
+    int64_t now = 0, journal[16];
+    size_t entries = 0;
+    struct hand_clock hand = {{hand_wall_us, hand_monotonic_ms}, &now};
+    struct loop *loop;
+    struct alarm a[8];
+    assert_null(loop_open(&hand.clock, 4, &loop));
+    for (int i = 0; i < 8; i++) {
+        a[i] = (struct alarm){{.due = alarm_due}, loop, NULL, NULL, journal, &entries, 0};
+        assert_null(loop_timer_set(loop, &a[i].timer, 100 - i));
+    }
+    struct alarm end = {{.due = stop_due}, loop, NULL, NULL, NULL, NULL, 0};
+    assert_null(loop_timer_set(loop, &end.timer, 200));
+    now = 1000;
+    assert_null(loop_run(loop));
+    assert_int_equal(entries, 8);
+    for (size_t i = 1; i < entries; i++)
+        assert_true(journal[i] < journal[i - 1]); /* due earlier, so late by more */
+    loop_close(loop);
+}
+
+static void a_callback_may_clear_and_set_timers(void **state)
+{
+    int64_t now = 0, journal[16];
+    size_t entries = 0;
+    struct hand_clock hand = {{hand_wall_us, hand_monotonic_ms}, &now};
+    struct loop *loop;
+    assert_null(loop_open(&hand.clock, 4, &loop));
+    struct alarm again = {{.due = alarm_due}, loop, NULL, NULL, journal, &entries, 0};
+    struct alarm victim = {{.due = alarm_due}, loop, NULL, NULL, journal, &entries, 0};
+    struct alarm first = {{.due = alarm_due}, loop, &victim, &again, journal, &entries, 0};
+    struct alarm end = {{.due = stop_due}, loop, NULL, NULL, NULL, NULL, 0};
+    assert_null(loop_timer_set(loop, &first.timer, 10));
+    assert_null(loop_timer_set(loop, &victim.timer, 20));
+    assert_null(loop_timer_set(loop, &end.timer, 30));
+    now = 50;
+    assert_null(loop_run(loop)); /* the clock stands: what was set in the turn is not due in it */
+    assert_int_equal(first.rings, 1);
+    assert_int_equal(victim.rings, 0);
+    assert_int_equal(again.rings, 0);
+    assert_int_equal(again.timer.due_ms, 51);
+    loop_timer_clear(loop, &victim.timer);
+    loop_close(loop);
+}
+
+static void a_heap_that_cannot_grow_is_an_error(void **state)
+{
+    struct loop *loop;
+    struct timer t = {.due = stop_due};
+    assert_null(loop_open(machine_clock(), 4, &loop));
+    (void)mem_trial(1);
+    assert_true(err_is(loop_timer_set(loop, &t, 1), ERR_MEMORY));
+    (void)mem_trial(0);
+    assert_int_equal(t.place, 0);
+    loop_close(loop);
+    for (unsigned long n = 1; n <= 2; n++) {
+        (void)mem_trial(n);
+        assert_true(err_is(loop_open(machine_clock(), 4, &loop), ERR_MEMORY));
+    }
+    (void)mem_trial(0);
+    loop_close(NULL);
+}
+
+/* Two pipes that are readable in one turn: whoever is told first removes the other. */
+struct pair_end {
+    struct watcher watcher;
+    struct loop *loop;
+    struct pair_end **other;
+    unsigned *told;
+};
+
+static void remove_other(struct watcher *self, uint32_t events)
+{
+    struct pair_end *end = (struct pair_end *)self;
+    (*end->told)++;
+    struct pair_end *other = *end->other;
+    loop_unwatch(end->loop, &other->watcher);
+    assert_int_equal(close(other->watcher.fd), 0);
+    mem_drop(other); /* a sanitizer sees any later touch */
+    loop_stop(end->loop);
+}
+
+static void a_watcher_that_is_unwatched_is_not_told(void **state)
+{
+    struct loop *loop;
+    struct pair_end *ends[2];
+    int pipes[2][2];
+    unsigned told = 0;
+    assert_null(loop_open(machine_clock(), 4, &loop));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pipe(pipes[i]), 0);
+        assert_int_equal(write(pipes[i][1], "x", 1), 1);
+        ends[i] = MEM_NEW(struct pair_end);
+        *ends[i] = (struct pair_end){{pipes[i][0], remove_other}, loop, &ends[1 - i], &told};
+        assert_null(loop_watch(loop, &ends[i]->watcher, EPOLLIN));
+        assert_true(err_is(loop_watch(loop, &ends[i]->watcher, EPOLLIN), ERR_EXISTS));
+    }
+    assert_null(loop_run(loop));
+    assert_int_equal(told, 1);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(close(pipes[i][1]), 0);
+    /* One end is left; which one is epoll's choice. */
+    for (int i = 0; i < 2; i++)
+        if (close(pipes[i][0]) == 0)
+            mem_drop(ends[i]);
+    loop_close(loop);
+}
+
+struct note {
+    struct mail mail;
+    struct loop *loop;
+    pthread_t opened_by;
+};
+
+static void note_open(struct mail *self)
+{
+    struct note *note = (struct note *)self;
+    note->opened_by = pthread_self();
+    loop_stop(note->loop);
+}
+
+static void *run_loop(void *arg)
+{
+    assert_null(loop_run(arg));
+    return NULL;
+}
+
+static void mails_are_opened_on_the_loops_thread(void **state)
+{
+    struct loop *loop;
+    pthread_t thread;
+    assert_null(loop_open(machine_clock(), 4, &loop));
+    struct note note = {.mail.open = note_open, .loop = loop};
+    assert_int_equal(pthread_create(&thread, NULL, run_loop, loop), 0);
+    assert_null(mailbox_post(loop_mailbox(loop), &note.mail));
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(pthread_equal(note.opened_by, thread));
+    loop_stop(loop); /* before it runs: it ends at once, and can run again */
+    assert_null(loop_run(loop));
+    loop_close(loop);
+}
+
+struct caught {
+    struct signals signals;
+    int last;
+};
+
+static void note_signal(struct signals *self, int signal)
+{
+    ((struct caught *)self)->last = signal;
+    loop_stop(self->loop);
+    if (signal == SIGHUP)
+        signals_close(self);
+}
+
+static void signals_arrive_as_events(void **state)
+{
+    static const int sent[] = {SIGTERM, SIGINT, SIGCHLD, SIGHUP};
+    struct loop *loop;
+    struct caught caught = {.signals.caught = note_signal};
+    assert_null(signals_hold());
+    assert_null(loop_open(machine_clock(), 4, &loop));
+    assert_null(signals_open(&caught.signals, loop));
+    for (size_t i = 0; i < sizeof sent / sizeof *sent; i++) {
+        assert_int_equal(kill(getpid(), sent[i]), 0);
+        assert_null(loop_run(loop));
+        assert_int_equal(caught.last, sent[i]);
+    }
+    signals_close(&caught.signals); /* twice is fine */
+    loop_close(loop);
+}
+
+static void what_cannot_be_watched_is_an_error(void **state)
+{
+    struct loop *loop;
+    char name[] = "/tmp/holdfast-loop-XXXXXX";
+    assert_null(loop_open(machine_clock(), 4, &loop));
+    struct watcher file = {.fd = mkstemp(name)}, nothing = {.fd = -1}, unwatched = {.fd = eventfd(0, EFD_CLOEXEC)};
+    assert_true(err_is(loop_watch(loop, &file, EPOLLIN), ERR_UNSUPPORTED));
+    assert_true(err_is(loop_rewatch(loop, &unwatched, EPOLLIN), ERR_ABSENT));
+    loop_unwatch(loop, &unwatched);
+    assert_int_equal(close(unwatched.fd), 0);
+    assert_true(err_is(loop_watch(loop, &nothing, EPOLLIN), ERR_IO));
+    assert_int_equal(close(file.fd), 0);
+    assert_int_equal(unlink(name), 0);
+    loop_close(loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(timers_fire_in_order_and_never_early),
+        cmocka_unit_test(timers_of_one_turn_fire_sorted),
+        cmocka_unit_test(a_callback_may_clear_and_set_timers),
+        cmocka_unit_test(a_heap_that_cannot_grow_is_an_error),
+        cmocka_unit_test(a_watcher_that_is_unwatched_is_not_told),
+        cmocka_unit_test(mails_are_opened_on_the_loops_thread),
+        cmocka_unit_test(signals_arrive_as_events),
+        cmocka_unit_test(what_cannot_be_watched_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
