@@ -5,7 +5,12 @@
 
 static struct est est_of(const struct api *api)
 {
-    return (struct est){api->reader, api->recorder, api->issuer, api->clock, api->dice, api->facts->chain_pem,
+    return (struct est){api->reader,
+                        api->recorder,
+                        api->issuer,
+                        api->clock,
+                        api->dice,
+                        api->facts->chain_pem,
                         api->facts->device_lifetime_s};
 }
 

@@ -10,10 +10,18 @@ static const struct status_title {
     unsigned status;
     const char *title;
 } titles[] = {
-    {400, "Bad Request"},          {401, "Unauthorized"},         {403, "Forbidden"},
-    {404, "Not Found"},            {405, "Method Not Allowed"},   {409, "Conflict"},
-    {410, "Gone"},                 {413, "Content Too Large"},    {415, "Unsupported Media Type"},
-    {429, "Too Many Requests"},    {500, "Internal Server Error"}, {503, "Service Unavailable"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {413, "Content Too Large"},
+    {415, "Unsupported Media Type"},
+    {429, "Too Many Requests"},
+    {500, "Internal Server Error"},
+    {503, "Service Unavailable"},
 };
 
 static const unsigned status_of[] = {
@@ -35,7 +43,8 @@ void api_problem(struct answer *answer, unsigned status, const char *detail)
     answer->status = status;
     answer->content_type = "application/problem+json";
     buffer_clear(&answer->body);
-    put_format(&answer->body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":", title_of(status), status);
+    put_format(&answer->body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":", title_of(status),
+               status);
     put_json_text(&answer->body, bytes_of_text(detail));
     put_text(&answer->body, "}\n");
     if (status == 503)

@@ -24,8 +24,8 @@ static struct accounts accounts_of(const struct api *api)
 static void set_cookie(struct answer *answer, const char *secret, int64_t seconds)
 {
     char line[COOKIE_LINE];
-    snprintf(line, sizeof line, "%s=%s; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=%" PRId64, API_COOKIE, secret,
-             seconds);
+    snprintf(line, sizeof line, "%s=%s; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=%" PRId64, API_COOKIE,
+             secret, seconds);
     answer_header(answer, "Set-Cookie", line);
     mem_wipe(line, sizeof line);
 }

@@ -90,9 +90,12 @@ static bool backlog_row(struct event_rows *rows, const struct event *event)
 
 err api_stream_backlog(struct api *api, struct api_stream *stream, struct buffer *out)
 {
-    struct event_query query = {.device = bytes_of_text(stream->device), .one_kind = stream->one_kind,
-                                .kind = stream->kind, .at_least = stream->at_least,
-                                .order = EVENTS_OLDEST_FIRST, .limit = PAGE_MAX};
+    struct event_query query = {.device = bytes_of_text(stream->device),
+                                .one_kind = stream->one_kind,
+                                .kind = stream->kind,
+                                .at_least = stream->at_least,
+                                .order = EVENTS_OLDEST_FIRST,
+                                .limit = PAGE_MAX};
     stream->behind = stream->resumes;
     for (size_t all = 0; stream->behind && all < STREAM_BACKLOG_MAX; all += PAGE_MAX) {
         struct backlog_page page = {.rows = {backlog_row}, .stream = stream, .out = out};

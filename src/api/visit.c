@@ -78,10 +78,12 @@ static err take_parameter(struct visit *v, const struct route *route, struct byt
     struct parameter *p = &v->parameters[v->parameter_count++];
     p->name = known;
     if (decode(v, value, &p->value))
-        return visit_refuse(v, &visit_bad_request, "Parameter '%.*s' has a %% without two hexadecimal digits behind it.",
-                            shown(known), (const char *)known.at);
+        return visit_refuse(v, &visit_bad_request,
+                            "Parameter '%.*s' has a %% without two hexadecimal digits behind it.", shown(known),
+                            (const char *)known.at);
     if (!utf8_valid(p->value))
-        return visit_refuse(v, &visit_bad_request, "Parameter '%.*s' is not UTF-8.", shown(known), (const char *)known.at);
+        return visit_refuse(v, &visit_bad_request, "Parameter '%.*s' is not UTF-8.", shown(known),
+                            (const char *)known.at);
     return OK;
 }
 
@@ -89,9 +91,11 @@ static err take_id(struct visit *v, struct bytes segment)
 {
     SCOPED(buffer_drop) struct buffer id = {.max = segment.len};
     if (percent_decode(segment, &id) || !id_is_valid(buffer_view(&id)))
-        return visit_refuse(v, &visit_bad_request,
-                            "The id in the path must be 1 to %d letters, digits, '.', '_' or '-', the first a letter or "
-                            "a digit.", DEVICE_ID_MAX);
+        return visit_refuse(
+            v, &visit_bad_request,
+            "The id in the path must be 1 to %d letters, digits, '.', '_' or '-', the first a letter or "
+            "a digit.",
+            DEVICE_ID_MAX);
     return text_copy(buffer_view(&id), v->id, sizeof v->id);
 }
 
@@ -145,7 +149,8 @@ err visit_time(struct visit *v, const char *name, int64_t otherwise_us, int64_t 
         return OK;
     if (text_to_i64(text, &ms) || ms < INT64_MIN / MS_US || ms > INT64_MAX / MS_US)
         return visit_refuse(v, &visit_bad_request,
-                            "Parameter '%s' must be a time like 2026-01-31T08:15:00Z or milliseconds since 1970.", name);
+                            "Parameter '%s' must be a time like 2026-01-31T08:15:00Z or milliseconds since 1970.",
+                            name);
     *out_us = ms * MS_US;
     return OK;
 }
@@ -156,6 +161,7 @@ err visit_id(struct visit *v, const char *name, struct bytes *out)
     if (out->len && !id_is_valid(*out))
         return visit_refuse(v, &visit_bad_request,
                             "Parameter '%s' must be 1 to %d letters, digits, '.', '_' or '-', the first a letter or a "
-                            "digit.", name, DEVICE_ID_MAX);
+                            "digit.",
+                            name, DEVICE_ID_MAX);
     return OK;
 }
