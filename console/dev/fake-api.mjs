@@ -33,7 +33,7 @@ function opened(fleet, name) {
   const token = randomBytes(16).toString("hex");
   fleet.sessions.set(token, name);
   fleet.event("operator.signed-in", null, { operator: name });
-  return { status: 201, cookie: `${COOKIE}=${token}; Path=/; HttpOnly; SameSite=Strict`, body: { operator: { name }, token, expires: new Date(Date.now() + 12 * 3600e3) } };
+  return { cookie: `${COOKIE}=${token}; Path=/; HttpOnly; SameSite=Strict`, body: { operator: { name }, token, expires: new Date(Date.now() + 12 * 3600e3) } };
 }
 
 function deviceOf(fleet, id) {
@@ -53,7 +53,8 @@ function listDevices(fleet, url) {
     (!ask.connected || String(device.connected) === ask.connected);
   const all = fleet.devices.filter(has).sort((a, b) => (a.id < b.id ? -1 : 1));
   const page = all.filter(({ id }) => !ask.after || id > ask.after).slice(0, Number(ask.limit ?? 100));
-  return { devices: page.map(shown), total: all.length, next: null };
+  const last = page[page.length - 1]?.id;
+  return { devices: page.map(shown), total: all.length, next: last && all.some(({ id }) => id > last) ? last : null };
 }
 
 function listEvents(fleet, url) {
@@ -88,7 +89,7 @@ function health(fleet) {
     store: { status: "ok", detail: "commits" },
     connections: 3,
     devices: fleet.devices.length,
-    samples: 182311,
+    numbers: { connections: 3, sessions: 2, accepted: 19, messages_in: 182311, messages_out: 12, http_requests: 96, store_commits: 9120, store_waiting: 0 },
   };
 }
 
@@ -114,7 +115,7 @@ const OPEN = {
     fleet.secret = null;
     fleet.operators.set(name, password);
     fleet.event("operator.created", null, { operator: name });
-    return opened(fleet, name);
+    return { status: 201, ...opened(fleet, name) };
   },
   async "POST /session"(fleet, { request }) {
     const { name, password } = await bodyOf(request);

@@ -5,19 +5,22 @@ import { useCallback, useEffect, useRef, useState } from "./html.js";
 
 const NOTHING = { answer: null, problem: null };
 
-/* {answer, problem, refresh}. Reads at once, when the path changes, and when a lost server is found again. */
+/* {answer, problem, refresh}. Reads at once, when the path changes, and when a lost server is found again. refresh is
+ * the same function always, and reads what the path is then. */
 export function useAnswer(path) {
   const [state, setState] = useState(NOTHING);
+  const wanted = useRef(path);
   const reading = useRef(null);
+  wanted.current = path;
 
   const refresh = useCallback(() => {
     // One request at a time: a call that comes during another is made up for once, afterwards.
-    if (reading.current?.path === path) {
+    if (reading.current?.path === wanted.current) {
       reading.current.again = true;
       return;
     }
     reading.current?.abort.abort();
-    const mine = { path, again: false, abort: new AbortController() };
+    const mine = { path: wanted.current, again: false, abort: new AbortController() };
     reading.current = mine;
     const done = (change) => {
       if (reading.current !== mine) return;
@@ -25,25 +28,21 @@ export function useAnswer(path) {
       setState(change);
       if (mine.again) refresh();
     };
-    call(path, { signal: mine.abort.signal }).then(
+    call(mine.path, { signal: mine.abort.signal }).then(
       (answer) => done({ answer, problem: null }),
       (problem) => done((old) => ({ ...old, problem })),
     );
-  }, [path]);
+  }, []);
 
+  useEffect(refresh, [path]);
   useEffect(() => {
-    refresh();
-    return reach.listen((state) => state === "ok" && refresh());
-  }, [refresh]);
-
-  useEffect(
-    () => () => {
+    const end = reach.listen((now) => now === "ok" && refresh());
+    return () => {
+      end();
       reading.current?.abort.abort();
       reading.current = null;
-    },
-    [],
-  );
-
+    };
+  }, []);
   return { ...state, refresh };
 }
 

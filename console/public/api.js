@@ -26,7 +26,7 @@ const SENTENCES = {
   403: "You may not do this.",
   404: "There is no such thing on the server.",
   413: "This is larger than the server accepts.",
-  429: "Too many attempts.",
+  429: "Too many attempts. Try again in a minute.",
   503: "The server is busy or its store does not accept changes. Try again in a moment.",
 };
 
@@ -40,9 +40,7 @@ function sentence(text) {
 async function problemOf(response) {
   const body = await response.json().catch(() => ({}));
   const said = body?.detail || SENTENCES[response.status] || body?.title;
-  const wait = Number(response.headers.get("Retry-After"));
-  const advice = response.status === 429 && wait > 0 ? ` Try again in ${wait} seconds.` : "";
-  return new Problem(response.status, sentence(said || `The server answered with status ${response.status}`) + advice);
+  return new Problem(response.status, sentence(said || `The server answered with status ${response.status}`));
 }
 
 async function ask(path, options) {

@@ -9,10 +9,10 @@ const KNOWN = [
   { group: "Processor", title: "Temperature", lines: [["temperature", "temperature"]] },
   { group: "Memory and disk", title: "Memory", lines: [["memory.used", "used"], ["memory.total", "total"]] },
   { group: "Memory and disk", title: "Disk", lines: [["disk.used", "used"], ["disk.total", "total"]] },
+  { group: "Memory and disk", title: "Agent memory", lines: [["agent.memory", "resident"]] },
   { group: "Network and clock", title: "Network", lines: [["net.rx", "in"], ["net.tx", "out"]] },
+  { group: "Network and clock", title: "Waiting to be sent", lines: [["agent.spooled", "records"]] },
   { group: "Network and clock", title: "Clock offset", lines: [["clock.offset", "offset"]] },
-  { group: "Agent", title: "Agent memory", lines: [["agent.memory", "resident"]] },
-  { group: "Agent", title: "Waiting to be sent", lines: [["agent.spooled", "records"]] },
 ];
 
 /* Better read as figures (they are in the table of values) than as lines. */
@@ -32,5 +32,3 @@ export function arranged(metrics) {
   for (const metric of [...left].sort()) place(groupOf(metric), { title: metric, lines: [[metric, metric]] });
   return [...groups].map(([group, plots]) => ({ group, plots }));
 }
-
-export const isPlotted = (metric) => !FIGURES.has(metric);

@@ -5,7 +5,7 @@
 import { devicePath } from "./api.js";
 import { useAnswer } from "./answer.js";
 import { readHistory } from "./history.js";
-import { useCallback, useEffect, useMemo, useState } from "./html.js";
+import { useCallback, useEffect, useMemo, useRef, useState } from "./html.js";
 import { useLiveTelemetry } from "./live.js";
 import { EMPTY, merged, since, withValue } from "./series.js";
 import { useEvery } from "./time.js";
@@ -58,19 +58,23 @@ export function useMeasurements(device, rangeMs) {
   const [epoch, setEpoch] = useState(0);
   const latest = useAnswer(devicePath(device) + "/latest");
 
-  const take = useCallback(
-    (samples) => {
-      setValues((old) => withValues(old, samples));
-      setKept((old) => withSamples(old, samples, Date.now() - rangeMs));
-    },
-    [rangeMs],
-  );
-  useEffect(() => latest.answer && take(samplesOfLatest(latest.answer)) && undefined, [latest.answer]);
+  // Another range does not open another connection.
+  const range = useRef(rangeMs);
+  range.current = rangeMs;
+  const take = useCallback((samples) => {
+    setValues((old) => withValues(old, samples));
+    setKept((old) => withSamples(old, samples, Date.now() - range.current));
+  }, []);
+  useEffect(() => {
+    if (latest.answer) take(samplesOfLatest(latest.answer));
+  }, [latest.answer]);
 
   const live = useLiveTelemetry(device, take);
-  // What was sent while the live connection was away is in the store by now.
-  useEffect(() => live === "open" && setEpoch((count) => count + 1) && undefined, [live]);
-  useEvery(POLL_MS, useCallback(() => live !== "open" && latest.refresh(), [live, latest.refresh]));
+  useEffect(() => {
+    // What was sent while the live connection was away is in the store by now.
+    if (live === "open") setEpoch((count) => count + 1);
+  }, [live]);
+  useEvery(POLL_MS, useCallback(() => live !== "open" && latest.refresh(), [live]));
 
   const names = useMemo(
     () => [...values].filter(([, { value }]) => typeof value === "number").map(([metric]) => metric).sort().join("\n"),

@@ -3,7 +3,16 @@
 
 export const EMPTY = { times: [], values: [] };
 
-export const fromPoints = (points) => ({ times: points.map(([time]) => time), values: points.map(([, value]) => value) });
+/* [[time, value]...] in the order of time. Points of one millisecond cannot be told apart on a screen: the last stands. */
+export function fromPoints(points) {
+  const out = { times: [], values: [] };
+  for (const [time, value] of points) {
+    const at = out.times[out.times.length - 1] === time ? out.times.length - 1 : out.times.length;
+    out.times[at] = time;
+    out.values[at] = value;
+  }
+  return out;
+}
 
 /* Two series in the order of time. Of two values for one time the second series' stands: what came live is also stored,
  * and is then read again. */

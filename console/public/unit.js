@@ -1,6 +1,6 @@
 /* Figures with units: which unit a metric has, and how a value in it is written. */
 /* SPDX-License-Identifier: Apache-2.0 */
-import { duration } from "./time.js";
+import { duration } from "./duration.js";
 
 const BINARY = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
@@ -20,13 +20,21 @@ function binary(value) {
   return `${digits(value)} ${BINARY[step]}`;
 }
 
+function seconds(value) {
+  const size = Math.abs(value);
+  if (size >= 120) return duration(value);
+  return size < 1 && size > 0 ? `${digits(value * 1000)} ms` : `${digits(value)} s`;
+}
+
 /* unit: how a value is written; `low` and `high`: where its axis begins and ends at least. */
 const UNITS = {
   share: { write: (value) => `${digits(value * 100)} %`, low: 0, high: 1 },
   "%": { write: (value) => `${digits(value)} %`, low: 0, high: 100 },
   B: { write: binary, low: 0 },
   "B/s": { write: (value) => `${binary(value)}/s`, low: 0, high: 1024 },
-  s: { write: (value) => (Math.abs(value) >= 120 ? duration(value) : `${digits(value)} s`) },
+  s: { write: seconds },
+  load: { write: digits, low: 0, high: 1 },
+  records: { write: digits, low: 0, high: 10 },
   Cel: { write: (value) => `${digits(value)} °C` },
 };
 
@@ -36,6 +44,7 @@ const ALIASES = { "/": "share", "%RH": "%", "%EL": "%", "°C": "Cel", bytes: "B"
 /* What the agent's own metrics are measured in: their JSON carries no units. */
 const KNOWN = {
   "cpu.load": "share",
+  "cpu.load1": "load",
   "memory.used": "B",
   "memory.total": "B",
   "memory.share": "share",
@@ -48,6 +57,7 @@ const KNOWN = {
   uptime: "s",
   "clock.offset": "s",
   "agent.memory": "B",
+  "agent.spooled": "records",
 };
 
 /* The unit of a metric: what its sender said, else what the agent's metric of this name has, else none (""). */

@@ -90,6 +90,25 @@ test("the search narrows, '/' goes to it, and the address remembers it", async (
   await page.locator("tr[data-device]").nth(expected - 1).waitFor();
 });
 
+test("long lists come in pages", async () => {
+  // The server is asked for pages of two, so that three devices are already a long list.
+  await page.route(/\/api\/v1\/(devices|events)\?/, (route) => route.continue({ url: route.request().url().replace("limit=50", "limit=2") }));
+  await page.reload();
+  await page.getByRole("link", { name: "Next" }).click();
+  await page.getByRole("link", { name: "First page" }).waitFor();
+  await page.waitForFunction((left) => document.querySelectorAll("tr[data-device]").length === left, Math.min(expected - 2, 2));
+  await page.getByRole("link", { name: "First page" }).click();
+  await page.waitForFunction(() => document.querySelectorAll("tr[data-device]").length === 2);
+  await link("Events");
+  await page.locator(".event").nth(1).waitFor();
+  const before = await page.locator(".event").count();
+  await page.getByRole("button", { name: "Older events" }).click();
+  await page.waitForFunction((count) => document.querySelectorAll(".event").length >= count + 2, before);
+  await page.unrouteAll();
+  await link("Fleet");
+  await page.locator("tr[data-device]").nth(expected - 1).waitFor();
+});
+
 test("a device's plots have a history and gain points while they are watched", async () => {
   await page.locator("tr[data-device]:has(.presence.on) a").first().click();
   const plot = '[data-plot="cpu.load"]';

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 import { devicePath } from "../api.js";
 import { useAnswer } from "../answer.js";
-import { html, useCallback, useMemo } from "../html.js";
+import { html, useMemo } from "../html.js";
 import { Facts, rowsOf } from "../part/facts.js";
 import { Search } from "../part/field.js";
 import { Empty, ProblemNotice, Waiting } from "../part/notice.js";
@@ -49,7 +49,7 @@ function Inventory({ content, time, find }) {
   const cards = Object.entries(parts).filter(([, part]) => part !== null && typeof part === "object");
   const loose = Object.fromEntries(Object.entries(parts).filter(([, part]) => part === null || typeof part !== "object"));
   return html`
-    <p class="faint">Reported <${Ago} when=${time} /></p>
+    <p class="faint card-note">Reported <${Ago} when=${time} /></p>
     <div class="cards">
       ${cards.map(([name, part]) => html`<${Card} key=${name} name=${name} title=${TITLES[name] ?? name} content=${part} />`)}
       ${Object.keys(loose).length > 0 && html`<${Card} name="more" title="More" content=${loose} />`}
@@ -60,7 +60,7 @@ function Inventory({ content, time, find }) {
 
 export function InventoryTab({ device, parameters }) {
   const { answer, problem, refresh } = useAnswer(devicePath(device.id) + "/documents");
-  useEvery(REFRESH_MS, useCallback(() => refresh(), [refresh]));
+  useEvery(REFRESH_MS, refresh);
   if (!answer) return problem ? html`<${ProblemNotice} problem=${problem} />` : html`<${Waiting} />`;
   const { inventory, ...others } = answer.documents;
   return html`

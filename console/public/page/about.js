@@ -1,18 +1,19 @@
 /* The server itself: version, store, what it counts, and the licences of the console's packages. */
 /* SPDX-License-Identifier: Apache-2.0 */
 import { useAnswer } from "../answer.js";
+import { duration } from "../duration.js";
 import { html } from "../html.js";
 import { Facts, rowsOf } from "../part/facts.js";
 import { ProblemNotice, Waiting } from "../part/notice.js";
 import { Page } from "../part/page.js";
-import { Ago, duration, useEvery } from "../time.js";
+import { Ago, useEvery } from "../time.js";
 
 const REFRESH_MS = 5000;
 
-const counted = ([name, text]) => [name.replaceAll("_", " ").replaceAll(".", " · "), /^\d+$/.test(text) ? Number(text).toLocaleString("en") : text];
+const counted = ([name, text]) => [name.replaceAll("_", " "), /^\d+$/.test(text) ? Number(text).toLocaleString("en") : text];
 
 function Health({ health }) {
-  const { status, version, started, uptime_s: uptime, store, ...counts } = health;
+  const { status, version, started, uptime_s: uptime, store, numbers, ...counts } = health;
   return html`
     <section class="card" aria-labelledby="health-title">
       <h2 id="health-title">Server</h2>
@@ -22,11 +23,11 @@ function Health({ health }) {
     <section class="card" aria-labelledby="store-title">
       <h2 id="store-title">Store</h2>
       <p><span class="badge health-${store.status}">${store.status}</span></p>
-      <${Facts} rows=${rowsOf({ ...store, status: undefined }).filter(([, text]) => text !== "undefined").map(counted)} />
+      <p>${store.detail}</p>
     </section>
     <section class="card" aria-labelledby="counts-title">
       <h2 id="counts-title">Counts</h2>
-      <${Facts} rows=${rowsOf(counts).map(counted)} />
+      <${Facts} rows=${rowsOf({ ...counts, ...numbers }).map(counted)} />
     </section>
   `;
 }

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 import { query } from "../api.js";
 import { useAnswer, useCalm } from "../answer.js";
-import { html, useCallback, useState } from "../html.js";
+import { html, useCallback } from "../html.js";
 import { Choice, Field, Search } from "../part/field.js";
 import { Empty, ProblemNotice, Waiting } from "../part/notice.js";
 import { Page } from "../part/page.js";
@@ -95,9 +95,10 @@ export function Fleet({ parameters }) {
   const { search = "", group = "", state = "", connected = "", after = "" } = parameters;
   const counts = useAnswer("/fleet");
   const list = useAnswer("/devices" + query({ search, group, state, connected, after, limit: PAGE }));
-  const [refreshers] = useState({});
-  refreshers.both = () => (counts.refresh(), list.refresh());
-  const refresh = useCallback(() => refreshers.both(), []);
+  const refresh = useCallback(() => {
+    counts.refresh();
+    list.refresh();
+  }, []);
   const calmly = useCalm(CALM_MS, refresh);
   useEvents(useCallback(({ device }) => device && calmly(), [calmly]));
   useEvery(REFRESH_MS, refresh);

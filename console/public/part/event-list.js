@@ -1,9 +1,9 @@
 /* Events, newest first: when, what, which device, and the detail in words. */
 /* SPDX-License-Identifier: Apache-2.0 */
+import { stamp } from "../duration.js";
 import { html } from "../html.js";
 import { sentenceOf } from "../kinds.js";
 import { address } from "../route.js";
-import { stamp } from "../time.js";
 import { rowsOf } from "./facts.js";
 import { Empty, ProblemNotice, Waiting } from "./notice.js";
 import { SeverityBadge } from "./presence.js";
