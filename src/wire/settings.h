@@ -12,7 +12,7 @@
  *     SETTING(data_path, PATH, "data", "/var/lib/holdfast", 1, 200, "", RESTART, "The folder of all data.")
  *
  * that is SETTING(member, TYPE, "name", "default", min, max, "unit", RELOAD or RESTART, "Sentence."), and includes it
- * twice: once for the struct and once for the table.
+ * twice: once for the struct and once for the table. Rows of one group ("mqtt.") stand together.
  *
  *     struct server_settings {
  *     #define SETTING(member, TYPE, name, initial, min, max, unit, reload, sentence) SETTING_FIELD_##TYPE(member, max)

@@ -209,13 +209,13 @@ bool setting_differs(const struct setting *row, const void *a, const void *b)
                         : memcmp(left, right, value_size(row)) != 0;
 }
 
-static void put_bounds(const struct setting *row, const char *unit, struct buffer *out)
+static void put_bounds(const struct setting *row, const char *word, const char *unit, struct buffer *out)
 {
     const char *blank = *unit ? " " : "";
     if (row->max >= INT64_MAX)
         put_format(out, " of at least %" PRIu64 "%s%s", row->min, blank, unit);
     else
-        put_format(out, " from %" PRIu64 " to %" PRIu64 "%s%s", row->min, row->max, blank, unit);
+        put_format(out, " %s %" PRIu64 " to %" PRIu64 "%s%s", word, row->min, row->max, blank, unit);
 }
 
 static void put_words(const struct setting *row, struct buffer *out)
@@ -234,30 +234,30 @@ void setting_put_allowed(const struct setting *row, struct buffer *out)
     case SETTING_TEXT:
     case SETTING_PATH:
         put_text(out, row->type == SETTING_PATH ? "a path" : "a text");
-        put_bounds(row, "bytes", out);
+        put_bounds(row, "of", "bytes", out);
         return;
     case SETTING_ADDRESS:
         put_text(out, row->min ? "an IPv4 or IPv6 address" : "an IPv4 or IPv6 address, or empty");
         return;
     case SETTING_LIST:
         put_text(out, "a list");
-        put_bounds(row, "bytes in all", out);
+        put_bounds(row, "of", "bytes in all", out);
         return;
     case SETTING_PORT:
         put_text(out, "a port");
-        put_bounds(row, "", out);
+        put_bounds(row, "from", "", out);
         return;
     case SETTING_COUNT:
         put_text(out, "a number");
-        put_bounds(row, row->unit, out);
+        put_bounds(row, "from", row->unit, out);
         return;
     case SETTING_SECONDS:
         put_text(out, "a time");
-        put_bounds(row, "seconds (30s, 15m, 24h, 7d)", out);
+        put_bounds(row, "from", "seconds (30s, 15m, 24h, 7d)", out);
         return;
     case SETTING_BYTES:
         put_text(out, "a size");
-        put_bounds(row, "bytes (64KiB, 16MiB, 2GiB)", out);
+        put_bounds(row, "from", "bytes (64KiB, 16MiB, 2GiB)", out);
         return;
     case SETTING_FLAG:
         put_text(out, "true or false");
