@@ -16,8 +16,8 @@
  *                                                  it would be refused for ever: counted, told to the owner, dropped;
  *   any other refusal (quota, unspecified ...)     is no settlement: the connection is ended and all that is
  *                                                  unsettled is sent again after a back-off.
- * A record that does not fit into the server's Maximum Packet Size is refused like the second case, with Packet too large.
- * Everything here runs on the loop's thread. */
+ * A record that does not fit into the server's Maximum Packet Size is refused like the second case, with Packet too
+ * large. Everything here runs on the loop's thread. */
 struct link;
 
 enum link_state {
@@ -42,16 +42,16 @@ struct link_owner {
 };
 
 struct link_options {
-    struct loop *loop;         /* borrowed for the link's life, as all pointers here but the texts, which are copied */
+    struct loop *loop; /* borrowed for the link's life, as all pointers here but the texts, which are copied */
     struct spool *spool;
     struct link_owner *owner;
     const struct dice *dice;
     const struct log *log;
-    struct tls_context *tls;   /* shared: the link holds it for itself */
+    struct tls_context *tls; /* shared: the link holds it for itself */
     const char *host;
     uint16_t port;
-    uint16_t keep_alive;       /* seconds; 0: 60 */
-    uint16_t window;           /* records on their way; 0: 32; at most LINK_WINDOW_MAX and the server's receive maximum */
+    uint16_t keep_alive; /* seconds; 0: 60 */
+    uint16_t window;     /* records on their way; 0: 32; at most LINK_WINDOW_MAX and the server's receive maximum */
     uint32_t backoff_first_ms; /* 0: 1,000 */
     uint32_t backoff_max_ms;   /* 0: 60,000 */
     const char *client_id;
@@ -60,10 +60,10 @@ struct link_options {
 
 enum {
     LINK_WINDOW_MAX = 256,
-    LINK_PACKET_MAX = 1 << 20,   /* bytes of an incoming packet; told to the server as Maximum Packet Size */
+    LINK_PACKET_MAX = 1 << 20, /* bytes of an incoming packet; told to the server as Maximum Packet Size */
     LINK_FILTERS_MAX = 16,
-    LINK_ATTEMPT_MS = 30000,     /* from connect to CONNACK */
-    LINK_DRAIN_MS = 5000,        /* for acknowledgements still out, before new credentials are taken into use */
+    LINK_ATTEMPT_MS = 30000, /* from connect to CONNACK */
+    LINK_DRAIN_MS = 5000,    /* for acknowledgements still out, before new credentials are taken into use */
 };
 
 /* Gives; the first attempt starts at once. ERR_REFUSED: an option out of its bounds. */
@@ -72,8 +72,8 @@ void link_close(struct link *link); /* takes; says DISCONNECT when it can withou
 
 void link_wake(struct link *link); /* the spool has something new */
 
-/* New credentials: holds the new context, lets what is on its way be acknowledged (LINK_DRAIN_MS at most), disconnects in
- * order and connects with the new ones at once. */
+/* New credentials: holds the new context, lets what is on its way be acknowledged (LINK_DRAIN_MS at most), disconnects
+ * in order and connects with the new ones at once. */
 void link_use_tls(struct link *link, struct tls_context *tls);
 
 struct link_counts {

@@ -25,7 +25,7 @@ struct spool_options {
 };
 
 struct spool_record {
-    uint64_t number; /* counts up by one per message, through restarts */
+    uint64_t number; /* from 1, counts up by one per message, through restarts; never 0 */
     struct bytes topic;
     struct bytes payload;
 };
@@ -37,15 +37,17 @@ struct spool_counts {
     uint64_t damaged;    /* gaps found: records that were lost to damage on disk, since open */
 };
 
-/* Borrows options until it returns; gives. ERR_EXISTS: another process has it open. ERR_IO: the disk failed;
- * ERR_MALFORMED: the folder holds a segment that is not ours; ERR_REFUSED: bytes_max under SPOOL_BYTES_MIN. */
+/* Borrows options until it returns; gives. ERR_EXISTS: another process has it open. ERR_FULL, ERR_IO: the disk has no
+ * room, or failed. ERR_REFUSED: bytes_max under SPOOL_BYTES_MIN, segment_max under 4,096 or under a thousandth of it.
+ */
 MUST err spool_open(const struct spool_options *options, struct spool **out);
 void spool_close(struct spool *spool); /* takes, syncs what it can. NULL is fine */
 
 /* Copies the message behind the last. ERR_TOO_LARGE: over a bound above. ERR_FULL: the disk has no room, ERR_IO: it
  * failed; nothing was appended then, and a later call may succeed. Not durable before spool_sync returned OK. */
 MUST err spool_append(struct spool *spool, struct bytes topic, struct bytes payload);
-MUST err spool_sync(struct spool *spool); /* fsync; ERR_IO or ERR_FULL: what was appended since the last one is in doubt */
+MUST err
+spool_sync(struct spool *spool); /* fsync; ERR_IO or ERR_FULL: what was appended since the last one is in doubt */
 
 /* Walks from the oldest: spool_next lends the record until the next call of any function here; ERR_ABSENT when none is
  * left now. Dropped records are stepped over. spool_rewind goes back to the oldest that is left. */
