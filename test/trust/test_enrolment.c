@@ -181,6 +181,27 @@ static void lifetimes_below_the_table(void **state)
     assert_int_equal(scene.store.token.uses_left, 1);
 }
 
+/* Whatever allocation fails: an enrolment that is not registered leaves no certificate, and one that is, does. */
+static void any_allocation_may_fail(void **state)
+{
+    unsigned long seen;
+    unsigned long fail_at = 0;
+    do {
+        struct scene scene;
+        SCOPED(enrolled_drop) struct enrolled made = {0};
+        SCOPED(buffer_drop) struct buffer der = request_der(request_good);
+        scene_open(&scene, 1);
+        const struct enrol_request asked = {secret_view(&scene.token), buffer_view(&der), "192.0.2.7:41234"};
+        mem_trial(++fail_at);
+        err e = enrolment_enrol(&scene.enrolment, &asked, &made);
+        seen = mem_trial(0);
+        assert_int_equal(e == OK, made.issued.certificate.len > 0);
+        assert_int_equal(e == OK, scene.store.device.id[0] != 0);
+        assert_int_equal(e == OK, scene.store.token.uses_left == 0);
+    } while (fail_at <= seen);
+    assert_true(fail_at > 5);
+}
+
 static err renew(struct scene *scene, const char *id, struct bytes certificate, const char *request,
                  struct enrolled *out)
 {
@@ -271,11 +292,11 @@ static int close_keeper(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_device_enrols),          cmocka_unit_test(every_refusal_says_why),
-        cmocka_unit_test(a_request_without_proof),  cmocka_unit_test(a_race_that_is_lost),
-        cmocka_unit_test(a_store_without_room),     cmocka_unit_test(lifetimes_below_the_table),
-        cmocka_unit_test(a_device_renews),          cmocka_unit_test(renewals_that_are_refused),
-        cmocka_unit_test(what_an_enrolment_covers),
+        cmocka_unit_test(a_device_enrols),           cmocka_unit_test(every_refusal_says_why),
+        cmocka_unit_test(a_request_without_proof),   cmocka_unit_test(a_race_that_is_lost),
+        cmocka_unit_test(a_store_without_room),      cmocka_unit_test(lifetimes_below_the_table),
+        cmocka_unit_test(any_allocation_may_fail),   cmocka_unit_test(a_device_renews),
+        cmocka_unit_test(renewals_that_are_refused), cmocka_unit_test(what_an_enrolment_covers),
     };
     return cmocka_run_group_tests(tests, open_keeper, close_keeper);
 }

@@ -41,9 +41,6 @@ static struct keeper_answer ask(const struct keeper_request *request, struct buf
 static void the_table(void **state)
 {
     const int64_t five_years_us = keeper.authority.issuing_expires_us - TEST_NOW_US;
-    SCOPED(buffer_drop) struct buffer other = request_der(request_p384);
-    struct csr unread;
-    assert_kind(csr_read(buffer_view(&other), &unread), ERR_UNSUPPORTED);
     const struct {
         const char *what;
         enum keeper_request_kind kind;
