@@ -22,7 +22,7 @@ struct router_node {
 
 struct router {
     struct table nodes;
-    struct router_node root;
+    struct router_node *root;
     uint64_t last_number;
     size_t count, max;
 };
@@ -32,10 +32,14 @@ enum { NUMBER = sizeof(uint64_t) };
 err router_open(size_t subscriptions_max, uint64_t seed, struct router **out)
 {
     struct router *r = MEM_NEW(struct router);
-    if (!r)
+    struct router_node *root = r ? MEM_NEW(struct router_node) : NULL;
+    if (!root) {
+        mem_drop(r);
         return &no_memory;
+    }
     table_open(&r->nodes, subscriptions_max * TOPIC_LEVELS_MAX, seed);
-    list_open(&r->root.subscriptions);
+    list_open(&root->subscriptions);
+    r->root = root;
     r->max = subscriptions_max;
     *out = r;
     return OK;
@@ -51,6 +55,7 @@ void router_close(struct router *r)
         mem_drop(CONTAINER(node, struct router_node, place));
     }
     table_close(&r->nodes);
+    mem_drop(r->root);
     mem_drop(r);
 }
 
@@ -104,7 +109,7 @@ static void prune(struct router *r, struct router_node *node)
 
 err router_add(struct router *r, struct bytes filter, struct subscription *s)
 {
-    struct router_node *node = &r->root;
+    struct router_node *node = r->root;
     if (r->count >= r->max)
         return &full;
     for (struct bytes rest = filter; rest.at;) {
@@ -155,10 +160,10 @@ size_t router_route(struct router *r, struct message *message)
     } stack[TOPIC_LEVELS_MAX + 2];
     size_t depth = 0, delivered = 0;
     bool system = message->topic.at[0] == '$';
-    stack[depth++] = (struct branch){&r->root, message->topic};
+    stack[depth++] = (struct branch){r->root, message->topic};
     while (depth) {
         struct branch at = stack[--depth];
-        bool wildcards = !(system && at.node == &r->root);
+        bool wildcards = !(system && at.node == r->root);
         const struct router_node *all = wildcards ? child_find(r, at.node, BYTES("#")) : NULL;
         if (all)
             delivered += deliver_all(all, message);

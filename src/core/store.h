@@ -32,6 +32,9 @@ struct sample_rows {
 struct token_rows {
     bool (*row)(struct token_rows *self, const struct token *token);
 };
+struct session_rows {
+    bool (*row)(struct session_rows *self, const struct session_record *session);
+};
 struct document_rows {
     bool (*row)(struct document_rows *self, struct bytes name, struct bytes json, int64_t time_us);
 };
@@ -85,6 +88,7 @@ struct store_reader {
     err (*find_token)(struct store_reader *self, const uint8_t hash[TOKEN_HASH], struct token *out) MUST;
     err (*get_operator)(struct store_reader *self, struct bytes name, struct operator_account *out) MUST;
     err (*count_operators)(struct store_reader *self, uint64_t *out) MUST;
+    err (*list_sessions)(struct store_reader *self, int64_t now_us, struct session_rows *rows) MUST; /* alive at now_us */
     err (*find_session)(struct store_reader *self, const uint8_t hash[TOKEN_HASH], struct session_record *out) MUST;
     err (*counts)(struct store_reader *self, struct store_counts *out) MUST;
     void (*close)(struct store_reader *self);

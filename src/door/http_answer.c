@@ -98,30 +98,44 @@ const struct asset *http_find_asset(const struct assets *assets, const struct ca
     return NULL;
 }
 
+/* Which bytes of an asset go out, after the request's conditions and ranges. */
+struct selection {
+    unsigned status;
+    const char *etag;
+    struct bytes body;
+    bool gzip;
+    enum http_range_kind kind;
+    struct http_range range;
+};
+
+static struct selection select_bytes(const struct asset *asset, const struct call *call)
+{
+    struct bytes wanted = call_header(call, "range");
+    struct selection s = {.status = 200, .etag = asset->etag, .body = asset->plain};
+    if (!wanted.len && asset->gzip.len && http_accepts_coding(call_header(call, "accept-encoding"), "gzip"))
+        s = (struct selection){.status = 200, .etag = asset->gzip_etag, .body = asset->gzip, .gzip = true};
+    if (http_none_match_hits(call_header(call, "if-none-match"), bytes_of_text(s.etag))) {
+        s.status = 304;
+        s.body = (struct bytes){NULL, 0};
+        return s;
+    }
+    if (wanted.len && http_if_range_holds(call_header(call, "if-range"), bytes_of_text(s.etag)))
+        s.kind = http_range(wanted, asset->plain.len, &s.range);
+    if (s.kind == HTTP_RANGE_WHOLE)
+        return s;
+    s.status = s.kind == HTTP_RANGE_PART ? 206 : 416;
+    s.body = bytes_first(bytes_from(asset->plain, s.range.first), s.range.length);
+    return s;
+}
+
 void http_send_asset(struct http_speaker *h, const struct asset *asset)
 {
     SCOPED(buffer_drop) struct buffer lines = {.max = HEAD_MAX};
-    const struct call *call = &h->inquiry.call;
-    struct http_range range = {0};
-    struct bytes etag = bytes_of_text(asset->etag), body = asset->plain;
-    enum http_range_kind kind = HTTP_RANGE_WHOLE;
-    if (call_header(call, "range").len && http_if_range_holds(call_header(call, "if-range"), etag))
-        kind = http_range(call_header(call, "range"), asset->plain.len, &range);
+    struct selection s = select_bytes(asset, &h->inquiry.call);
     put_text(&lines, SECURITY_LINES "Cache-Control: no-cache\r\nVary: Accept-Encoding\r\nAccept-Ranges: bytes\r\n");
-    put_format(&lines, "ETag: %s\r\n", asset->etag);
-    if (http_none_match_hits(call_header(call, "if-none-match"), etag)) {
-        send(h, &(struct reply){304, NULL, buffer_view(&lines), {NULL, 0}});
-        return;
-    }
-    http_put_content_range(&lines, kind, range, asset->plain.len);
-    if (kind == HTTP_RANGE_UNSATISFIABLE)
-        body = (struct bytes){NULL, 0};
-    else if (kind == HTTP_RANGE_PART)
-        body = bytes_first(bytes_from(asset->plain, range.first), range.length);
-    else if (asset->gzip.len && http_accepts_coding(call_header(call, "accept-encoding"), "gzip")) {
-        body = asset->gzip;
+    put_format(&lines, "ETag: %s\r\n", s.etag);
+    if (s.gzip)
         put_text(&lines, "Content-Encoding: gzip\r\n");
-    }
-    unsigned status = kind == HTTP_RANGE_PART ? 206 : kind == HTTP_RANGE_UNSATISFIABLE ? 416 : 200;
-    send(h, &(struct reply){status, asset->content_type, buffer_view(&lines), body});
+    http_put_content_range(&lines, s.kind, s.range, asset->plain.len);
+    send(h, &(struct reply){s.status, asset->content_type, buffer_view(&lines), s.body});
 }

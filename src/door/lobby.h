@@ -94,8 +94,8 @@ struct audiences {
 struct asset {
     const char *path; /* "/app.js" */
     const char *content_type;
-    const char *etag; /* quoted */
-    struct bytes plain, gzip; /* gzip may be empty */
+    const char *etag, *gzip_etag; /* quoted; each encoding is a representation of its own (RFC 9110, 8.8.3.3) */
+    struct bytes plain, gzip;     /* gzip may be empty */
 };
 
 struct assets {

@@ -79,13 +79,17 @@ static int become_program(const struct process_options *o, pid_t parent)
     static const char *const no_environment[] = {NULL};
     if (!arrange_descriptors(o) || !reset_signals())
         return errno;
+    /* Program and folder are opened as who we are: the identity may have no way to them (a checkout below /root). */
+    int program = open(o->program, O_PATH | O_CLOEXEC);
+    if (program < 0 || (o->folder && chdir(o->folder) != 0))
+        return errno;
     if (o->identity && identity_drop(o->identity))
         return NO_IDENTITY;
     if (o->tie == PROCESS_TIED && !tie_to(parent))
         return ESRCH;
     const char *const *environment = o->environment ? o->environment : no_environment;
     /* execve promises not to write there; its type is older than const. */
-    execve(o->program, (char *const *)(uintptr_t)o->arguments, (char *const *)(uintptr_t)environment);
+    execveat(program, "", (char *const *)(uintptr_t)o->arguments, (char *const *)(uintptr_t)environment, AT_EMPTY_PATH);
     return errno;
 }
 

@@ -23,6 +23,7 @@ struct process_options {
     const char *program;           /* a path; PATH is not searched */
     const char *const *arguments;  /* NULL-terminated; [0] is the name */
     const char *const *environment; /* NULL-terminated "NAME=value"; NULL: none at all */
+    const char *folder;            /* its working folder; NULL: ours */
     const struct process_descriptor *descriptors; /* standard input, output and error stay unless they are a `to` */
     size_t descriptor_count;                      /* at most PROCESS_DESCRIPTORS_MAX */
     const struct identity *identity;              /* dropped to before the program runs; NULL: stays who we are */

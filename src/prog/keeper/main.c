@@ -2,10 +2,10 @@
  * the authority, gives up files and everything else for good, says that it is ready, and answers until the server ends.
  * What it signs is decided by trust/keeper_desk alone. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "os/channel.h"
 #include "os/clock.h"
 #include "os/sandbox.h"
 #include "prog/keeper/arguments.h"
-#include "prog/keeper/channel.h"
 #include "prog/keeper/folder.h"
 #include "trust/keeper_desk.h"
 
@@ -14,7 +14,12 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
+enum { KEEPER_CHANNEL = 3, FOREVER = -1 };
+
+static const struct fault no_channel = {
+    ERR_ABSENT, "keeper: descriptor 3 is no SOCK_SEQPACKET socket; holdfastd starts this program"};
 static const struct fault not_sound = {ERR_IO, "keeper: a trial certificate could not be issued"};
 
 /* Memory holds keys from the first moment on, and the sandbox comes later. */
@@ -55,6 +60,15 @@ static err prove_signing(const struct keeper_desk *desk)
     return refused ? &not_sound : OK;
 }
 
+/* For whoever starts this program by hand. */
+static err check_channel(void)
+{
+    int type = 0;
+    socklen_t len = sizeof type;
+    bool good = getsockopt(KEEPER_CHANNEL, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET;
+    return good ? OK : &no_channel;
+}
+
 static err serve(const struct keeper_desk *desk, const struct log *log)
 {
     SCOPED(buffer_drop) struct buffer request = {.max = KEEPER_REQUEST_MAX + 1};
@@ -62,8 +76,9 @@ static err serve(const struct keeper_desk *desk, const struct log *log)
     enum keeper_refusal refused = KEEPER_NOTHING_REFUSED;
     TRY(keeper_desk_greet(desk, &answer));
     for (;;) {
-        TRY(channel_give(KEEPER_CHANNEL, buffer_view(&answer)));
-        TRY(channel_take(KEEPER_CHANNEL, &request));
+        TRY(channel_send(KEEPER_CHANNEL, buffer_view(&answer), FOREVER));
+        buffer_clear(&request);
+        TRY(channel_receive(KEEPER_CHANNEL, &request, FOREVER));
         buffer_clear(&answer);
         TRY(keeper_desk_answer(desk, buffer_view(&request), &answer, &refused));
         if (refused)
@@ -80,7 +95,7 @@ static err run(const struct keeper_arguments *arguments, const struct log *log)
     const struct keeper_desk desk = {&authority, arguments->names, arguments->name_count, machine_clock(),
                                      machine_dice()};
     char ends[TIME_TEXT];
-    TRY(channel_check(KEEPER_CHANNEL));
+    TRY(check_channel());
     TRY(keeper_folder_load(&folder, &authority));
     TRY(prove_signing(&desk));
     TRY(sandbox_enter(&sandbox));

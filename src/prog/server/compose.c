@@ -1,0 +1,307 @@
+/* The composition of the server, ground floor first; taken down in reverse. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prog/server/compose.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "crypto/certificate.h"
+#include "crypto/digest.h"
+#include "crypto/key.h"
+#include "os/clock.h"
+#include "os/socket.h"
+#include "prog/server/console_assets.h"
+#include "store/sqlite.h"
+#include "trust/account.h"
+#include "trust/signin_limit.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static const struct fault no_memory = {ERR_MEMORY, "server: no memory"};
+static const struct fault no_root = {ERR_MALFORMED, "server: the keeper's chain has no root"};
+
+enum {
+    KEEPER_WAIT_MS = 30000,
+    CHAIN_MAX = 65536,
+    DESK_WAITING_MAX = 4096,
+    QUOTA_BUCKETS_MAX = 100000,
+    US = 1000000,
+};
+
+/* ---- before the sandbox */
+
+static void take_limits(struct server *s)
+{
+    const struct server_settings *set = s->settings;
+    s->limits = (struct door_limits){
+        .connections_max = set->connections_max,
+        .packet_max = set->mqtt_packet_max,
+        .body_max = set->http_body_max,
+        .subscriptions_max = set->mqtt_subscriptions_max,
+        .queue_messages_max = set->mqtt_queue_messages,
+        .queue_bytes_max = set->mqtt_queue_bytes,
+        .receive_max = (uint16_t)set->mqtt_receive_max,
+        .keep_alive_max_s = (uint16_t)set->mqtt_keep_alive_max,
+        .handshake_ms = (int64_t)set->handshake_time * 1000,
+        .body_ms = (int64_t)set->body_time * 1000,
+        .idle_ms = (int64_t)set->idle_time * 1000,
+        .stall_ms = (int64_t)set->stall_time * 1000,
+    };
+}
+
+static err take_assets(struct server *s)
+{
+    struct asset *at = mem_take(console_assets_count, sizeof *at);
+    if (!at)
+        return &no_memory;
+    for (size_t i = 0; i < console_assets_count; i++) {
+        const struct console_asset *from = &console_assets[i];
+        at[i] = (struct asset){from->path, from->type, from->etag, from->gzip_etag, from->body, from->gzip};
+    }
+    s->assets = (struct assets){at, console_assets_count};
+    return OK;
+}
+
+/* The root is the last certificate of the chain. */
+static err take_root(struct server *s)
+{
+    struct bytes pem = buffer_view(&s->chain_pem);
+    struct buffer der = {.max = CERTIFICATE_MAX};
+    err failed = OK;
+    bool found = false;
+    while (!failed) {
+        struct buffer next = {.max = CERTIFICATE_MAX};
+        failed = certificate_next_pem(&pem, &next);
+        if (!failed) {
+            buffer_drop(&der);
+            der = next;
+            found = true;
+        }
+    }
+    s->root_pem = (struct buffer){.max = CHAIN_MAX};
+    failed = !found ? &no_root : digest_sha256_text(buffer_view(&der), s->facts.root_sha256);
+    if (!failed)
+        failed = certificate_put_pem(buffer_view(&der), &s->root_pem);
+    buffer_drop(&der);
+    return failed;
+}
+
+err server_renew_tls(struct server *s)
+{
+    SCOPED(buffer_drop) struct buffer public_key = {.max = CERTIFICATE_MAX};
+    SCOPED(buffer_drop) struct buffer chain = {.max = CHAIN_MAX};
+    SCOPED(buffer_wipe) struct buffer key_pem = {.max = KEY_PEM_MAX};
+    SCOPED(key_drop_scoped) struct key *key = NULL;
+    struct issued issued = {.certificate = {.max = CERTIFICATE_MAX}};
+    struct issuer *issuer = keeper_client_issuer(s->keeper);
+    uint32_t life_s = (uint32_t)s->settings->server_certificate_life;
+    TRY(key_generate(KEY_P256, &key));
+    TRY(key_put_public(key, &public_key));
+    TRY(key_put_pem(key, &key_pem));
+    TRY(issuer->issue(issuer, &(struct issue_order){.profile = PROFILE_SERVER, .public_key = buffer_view(&public_key),
+                                                    .lifetime_s = life_s}, &issued));
+    err failed = certificate_put_pem(buffer_view(&issued.certificate), &chain);
+    buffer_drop(&issued.certificate);
+    put_bytes(&chain, buffer_view(&s->chain_pem));
+    TRY(failed);
+    TRY(buffer_finish(&chain));
+    struct tls_options options = {.chain_pem = buffer_view(&chain), .key_pem = buffer_view(&key_pem),
+                                  .anchors_pem = buffer_view(&s->root_pem), .alpn = ""};
+    struct tls_context *mqtt = NULL, *http = NULL;
+    TRY(tls_context_server(&options, &mqtt));
+    options.peer = TLS_PEER_ASKED;
+    options.alpn = "http/1.1";
+    failed = tls_context_server(&options, &http);
+    if (failed) {
+        tls_context_drop(mqtt);
+        return failed;
+    }
+    tls_context_drop(s->mqtt_tls);
+    tls_context_drop(s->http_tls);
+    s->mqtt_tls = mqtt;
+    s->http_tls = http;
+    int64_t now_us = wall_us(machine_clock());
+    s->tls_renew_us = now_us + (issued.expires_us - now_us) / 3 * 2;
+    return OK;
+}
+
+err server_prepare(struct server *s, const struct server_settings *settings)
+{
+    s->settings = settings;
+    s->log = (struct log){machine_clock(), "holdfastd", (enum log_level)settings->log_level};
+    s->chain_pem = (struct buffer){.max = CHAIN_MAX};
+    floor_relay_open(&s->relay);
+    take_limits(s);
+    TRY(take_assets(s));
+    TRY(keeper_client_open(SERVER_KEEPER, KEEPER_WAIT_MS, &s->chain_pem, &s->keeper));
+    TRY(take_root(s));
+    return server_renew_tls(s);
+}
+
+/* ---- within the sandbox */
+
+static void read_health(struct health_source *self, struct health *out)
+{
+    struct server *s = CONTAINER(self, struct server, health);
+    const struct door_counts *c = &s->counts;
+    struct clerk_health clerk;
+    clerk_read_health(s->clerk, &clerk);
+    static const enum health_store states[] = {
+        [CLERK_OK] = HEALTH_STORE_OK, [CLERK_FULL] = HEALTH_STORE_FULL, [CLERK_FAILED] = HEALTH_STORE_FAILED};
+    *out = (struct health){
+        .store = states[clerk.state],
+        .connections = counter_read(&c->connections_now),
+        .sessions = counter_read(&c->sessions_now),
+        .accepted = counter_read(&c->accepted),
+        .handshakes_refused = counter_read(&c->handshakes_refused),
+        .messages_in = counter_read(&c->messages_in),
+        .messages_out = counter_read(&c->messages_out),
+        .messages_refused = counter_read(&c->messages_refused),
+        .messages_dropped = counter_read(&c->messages_dropped),
+        .http_requests = counter_read(&c->http_requests),
+        .http_refused = counter_read(&c->http_refused),
+        .store_commits = clerk.commits,
+        .store_writes = clerk.writes,
+        .store_failures = clerk.failed_batches,
+        .store_waiting = clerk.queue.waiting,
+        .queries_waiting = query_desk_waiting(s->desk),
+    };
+}
+
+static struct sqlite_options store_options(const struct server *s)
+{
+    return (struct sqlite_options){.folder = s->folder, .bytes_max = s->settings->store_bytes, .log = s->log};
+}
+
+err server_open_reader(struct server *s, struct store_reader **out)
+{
+    struct sqlite_options options = store_options(s);
+    return sqlite_reader_open(&options, out);
+}
+
+static err open_store(struct server *s)
+{
+    struct sqlite_options options = store_options(s);
+    TRY(sqlite_writer_open(&options, &s->writer));
+    TRY(clerk_start(&(struct clerk_options){.writer = s->writer, .clock = machine_clock(), .sink = &s->relay.sink,
+                                            .log = s->log, .queue_max = s->settings->store_queue,
+                                            .batch_max = s->settings->store_batch}, &s->clerk));
+    return clerk_recorder(s->clerk, NULL, &s->recorder);
+}
+
+static err open_floor(struct server *s)
+{
+    const struct server_settings *set = s->settings;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t loops = set->loops ? set->loops : processors > 0 ? (size_t)processors : 1;
+    return floor_open(&(struct floor_options){
+                          .loops = loops < FLOOR_LOOPS_MAX ? loops : FLOOR_LOOPS_MAX, .clock = machine_clock(),
+                          .dice = machine_dice(), .log = &s->log, .limits = &s->limits, .assets = &s->assets,
+                          .counts = &s->counts, .clerk = s->clerk,
+                          .quota = {.device_messages_per_s = (uint32_t)set->device_rate,
+                                    .operator_calls_per_s = (uint32_t)set->operator_rate,
+                                    .address_calls_per_s = (uint32_t)set->address_rate,
+                                    .buckets_max = QUOTA_BUCKETS_MAX}},
+                      &s->floor);
+}
+
+static err take_facts(struct server *s)
+{
+    uint16_t port;
+    TRY(socket_port(SERVER_HTTP, &port));
+    bool v6 = strchr(s->settings->public_host, ':') != NULL;
+    SCOPED(buffer_drop) struct buffer url = {.max = sizeof s->public_url};
+    put_format(&url, v6 ? "https://[%s]" : "https://%s", s->settings->public_host);
+    if (port != 443)
+        put_format(&url, ":%u", port);
+    TRY(text_copy(buffer_view(&url), s->public_url, sizeof s->public_url));
+    s->facts.public_url = s->public_url;
+    s->facts.version = HOLDFAST_VERSION;
+    s->facts.started_us = wall_us(machine_clock());
+    s->facts.root_pem = buffer_view(&s->root_pem);
+    s->facts.chain_pem = buffer_view(&s->chain_pem);
+    s->facts.device_lifetime_s = (uint32_t)s->settings->certificate_life;
+    return OK;
+}
+
+static err open_desk(struct server *s)
+{
+    struct store_reader *readers[16 + 1] = {NULL};
+    struct signin_limit *limit = NULL;
+    TRY(take_facts(s));
+    s->health.read = read_health;
+    struct api api = {.recorder = s->recorder, .issuer = keeper_client_issuer(s->keeper), .herald = floor_herald(s->floor),
+                      .clock = machine_clock(), .dice = machine_dice(), .health = &s->health, .facts = &s->facts};
+    for (size_t i = 0; i <= s->settings->queries; i++)
+        TRY(server_open_reader(s, &readers[i]));
+    TRY(signin_limit_open(&limit));
+    return query_desk_start(&(struct query_desk_options){.api = &api, .readers = readers, .count = s->settings->queries,
+                                                         .waiting_max = DESK_WAITING_MAX, .signin_limit = limit},
+                            &s->desk);
+}
+
+/* Operators stay signed in over a restart: their sessions are on the disk. */
+struct session_list {
+    struct session_rows rows;
+    struct session_record *at;
+    size_t count;
+};
+
+static bool take_session(struct session_rows *self, const struct session_record *session)
+{
+    struct session_list *list = CONTAINER(self, struct session_list, rows);
+    struct session_record *grown = mem_grow(list->at, list->count + 1, sizeof *grown);
+    if (!grown)
+        return false;
+    list->at = grown;
+    list->at[list->count++] = *session;
+    return true;
+}
+
+static err open_doors(struct server *s)
+{
+    struct session_list sessions = {.rows = {take_session}};
+    struct store_reader *reader;
+    TRY(server_open_reader(s, &reader));
+    err failed = reader->list_sessions(reader, wall_us(machine_clock()), &sessions.rows);
+    reader->close(reader);
+    if (!failed)
+        failed = floor_start(s->floor, &(struct floor_doors){
+                                           .desk = s->desk, .mqtt_tls = s->mqtt_tls, .http_tls = s->http_tls,
+                                           .mqtt_listener = SERVER_MQTT, .http_listener = SERVER_HTTP,
+                                           .sessions = sessions.at, .session_count = sessions.count});
+    if (sessions.at)
+        mem_wipe(sessions.at, sessions.count * sizeof *sessions.at);
+    mem_drop(sessions.at);
+    return failed;
+}
+
+err server_compose(struct server *s, const char *folder)
+{
+    TRY(text_copy(bytes_of_text(folder), s->folder, sizeof s->folder));
+    TRY(open_store(s));
+    TRY(open_floor(s));
+    TRY(open_desk(s));
+    atomic_store(&s->relay.floor, s->floor);
+    return open_doors(s);
+}
+
+/* The floor's sessions ask the store to remember that they ended, so the store goes after them; and its answers are for
+ * the floor, so the floor's memory goes last. */
+void server_take_down(struct server *s)
+{
+    query_desk_stop(s->desk);
+    if (s->floor)
+        floor_stop(s->floor);
+    clerk_stop(s->clerk);
+    floor_close(s->floor);
+    query_desk_close(s->desk);
+    if (s->writer)
+        s->writer->close(s->writer);
+    tls_context_drop(s->mqtt_tls);
+    tls_context_drop(s->http_tls);
+    keeper_client_close(s->keeper);
+    mem_drop((void *)(uintptr_t)s->assets.at);
+    buffer_drop(&s->chain_pem);
+    buffer_drop(&s->root_pem);
+}

@@ -1,0 +1,404 @@
+/* The floor of loop threads. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prog/server/floor.h"
+
+#include "api/api.h"
+#include "base/memory.h"
+#include "door/http.h"
+#include "door/mqtt.h"
+#include "guard/inspection.h"
+#include "guard/policy.h"
+#include "guard/session_table.h"
+#include "prog/server/streams.h"
+#include "prog/server/witness.h"
+#include "trust/account.h"
+
+#include <pthread.h>
+
+static const struct fault no_memory = {ERR_MEMORY, "floor: no memory"};
+static const struct fault no_thread = {ERR_IO, "floor: no thread could be started"};
+
+enum { MAILBOX_MAX = 65536, SUBSCRIPTIONS_MAX = 1000000 };
+
+/* One loop thread and all that it owns. */
+struct station {
+    struct floor *floor;
+    pthread_t thread;
+    bool running;
+    struct loop *loop;
+    struct lobby lobby;
+    struct listener mqtt, http;
+    struct router *router;
+    struct quota *quota;
+    struct inspection inspection;
+    struct witness witness;
+    struct query_registry registry;
+    struct session_table *sessions;
+    struct carrier carrier;
+    struct badges badges;
+    struct recorder *recorder;
+};
+
+struct floor {
+    struct floor_options options;
+    struct herald herald;
+    struct event_sink sink;
+    struct streams streams;
+    struct audiences audiences;
+    struct lobby *lobbies[FLOOR_LOOPS_MAX];
+    struct station stations[];
+};
+
+/* ---- messages to the other loops */
+
+struct carried {
+    struct mail mail;
+    struct router *router;
+    struct message *message;
+};
+
+static void arrive(struct mail *mail)
+{
+    struct carried *c = CONTAINER(mail, struct carried, mail);
+    router_route(c->router, c->message);
+    message_drop(c->message);
+    mem_drop(c);
+}
+
+static err carry_to(struct station *to, struct message *message)
+{
+    struct carried *c = MEM_NEW(struct carried);
+    if (!c)
+        return &no_memory;
+    *c = (struct carried){{.open = arrive}, to->router, message_share(message)};
+    err failed = mailbox_post(loop_mailbox(to->loop), &c->mail);
+    if (failed) {
+        message_drop(message);
+        mem_drop(c);
+    }
+    return failed;
+}
+
+static err carry(struct carrier *self, struct message *message)
+{
+    struct station *from = CONTAINER(self, struct station, carrier);
+    struct floor *floor = from->floor;
+    err failed = OK;
+    for (size_t i = 0; i < floor->options.loops; i++)
+        if (&floor->stations[i] != from && !failed)
+            failed = carry_to(&floor->stations[i], message);
+    return failed;
+}
+
+/* On the store thread, after the commit. */
+static void publish_event(struct event_sink *self, const struct event *event)
+{
+    struct floor *floor = CONTAINER(self, struct floor, sink);
+    struct message *message = event_message(event);
+    for (size_t i = 0; message && i < floor->options.loops; i++)
+        if (carry_to(&floor->stations[i], message))
+            counter_add(&floor->options.counts->messages_dropped, 1);
+    message_drop(message);
+}
+
+static void relay(struct event_sink *self, const struct event *event)
+{
+    struct floor *floor = CONTAINER(self, struct floor_relay, sink)->floor;
+    if (floor)
+        publish_event(&floor->sink, event);
+}
+
+void floor_relay_open(struct floor_relay *r)
+{
+    r->sink.kept = relay;
+    atomic_init(&r->floor, NULL);
+}
+
+/* ---- what all loops are told */
+
+enum news_kind { NEWS_SESSION_MADE, NEWS_SESSION_ENDED, NEWS_DEVICE_GONE };
+
+/* Waits on the teller's stack until every loop has heard it. */
+struct news {
+    enum news_kind kind;
+    const struct session_record *session;
+    const uint8_t *hash;
+    const char *device_id;
+    pthread_mutex_t lock;
+    pthread_cond_t heard;
+    size_t left;
+};
+
+struct bulletin {
+    struct mail mail;
+    struct station *station;
+    struct news *news;
+};
+
+static void hear_news(struct mail *mail)
+{
+    struct bulletin *b = CONTAINER(mail, struct bulletin, mail);
+    struct station *s = b->station;
+    struct news *news = b->news;
+    switch (news->kind) {
+    case NEWS_SESSION_MADE:
+        if (session_table_add(s->sessions, news->session))
+            log_line(s->lobby.log, LOG_ERROR, "no memory for a session", "operator=%s", news->session->operator_name);
+        break;
+    case NEWS_SESSION_ENDED:
+        session_table_remove(s->sessions, news->hash);
+        break;
+    case NEWS_DEVICE_GONE:
+        lobby_expel(&s->lobby, news->device_id);
+        break;
+    }
+    pthread_mutex_lock(&news->lock);
+    if (!--news->left)
+        pthread_cond_signal(&news->heard);
+    pthread_mutex_unlock(&news->lock);
+}
+
+static void tell_all(struct floor *floor, struct news *news)
+{
+    struct bulletin bulletins[FLOOR_LOOPS_MAX];
+    pthread_mutex_init(&news->lock, NULL);
+    pthread_cond_init(&news->heard, NULL);
+    news->left = floor->options.loops;
+    for (size_t i = 0; i < floor->options.loops; i++) {
+        bulletins[i] = (struct bulletin){{.open = hear_news}, &floor->stations[i], news};
+        /* Not bounded by the box: each query thread has one of these under way at the most, and it must arrive. */
+        mailbox_answer(loop_mailbox(floor->stations[i].loop), &bulletins[i].mail);
+    }
+    pthread_mutex_lock(&news->lock);
+    while (news->left)
+        pthread_cond_wait(&news->heard, &news->lock);
+    pthread_mutex_unlock(&news->lock);
+    pthread_cond_destroy(&news->heard);
+    pthread_mutex_destroy(&news->lock);
+}
+
+static void session_made(struct herald *self, const struct session_record *session)
+{
+    tell_all(CONTAINER(self, struct floor, herald), &(struct news){.kind = NEWS_SESSION_MADE, .session = session});
+}
+
+static void session_ended(struct herald *self, const uint8_t hash[TOKEN_HASH])
+{
+    tell_all(CONTAINER(self, struct floor, herald), &(struct news){.kind = NEWS_SESSION_ENDED, .hash = hash});
+}
+
+static void device_gone(struct herald *self, const char *device_id)
+{
+    tell_all(CONTAINER(self, struct floor, herald), &(struct news){.kind = NEWS_DEVICE_GONE, .device_id = device_id});
+}
+
+/* ---- who calls */
+
+static void show(struct badges *self, struct call *call)
+{
+    struct station *s = CONTAINER(self, struct station, badges);
+    uint8_t hash[TOKEN_HASH];
+    struct bytes secret = api_session_secret(call);
+    if (!secret.len || account_session_hash(secret, hash))
+        return;
+    const struct session_record *found = session_table_find(s->sessions, hash, wall_us(s->floor->options.clock));
+    if (!found || principal_set(&call->who, PRINCIPAL_OPERATOR, bytes_of_text(found->operator_name)))
+        return;
+    for (size_t i = 0; i < TOKEN_HASH; i++)
+        call->session_hash[i] = hash[i];
+}
+
+static enum audience audience_of(const struct audiences *self, enum call_method method, struct bytes path)
+{
+    (void)self;
+    return api_route_audience(method, path);
+}
+
+/* ---- one station */
+
+static uint64_t seed(const struct dice *dice)
+{
+    uint64_t value;
+    dice->fill(dice, (uint8_t *)&value, sizeof value);
+    return value;
+}
+
+static err station_open(struct floor *floor, struct station *s)
+{
+    const struct floor_options *o = &floor->options;
+    struct quota_options quota = o->quota;
+    quota.seed = seed(o->dice);
+    s->floor = floor;
+    TRY(loop_open(o->clock, MAILBOX_MAX, &s->loop));
+    TRY(router_open(SUBSCRIPTIONS_MAX, seed(o->dice), &s->router));
+    TRY(quota_open(&quota, o->clock, &s->quota));
+    TRY(session_table_open(seed(o->dice), &s->sessions));
+    TRY(clerk_recorder(o->clerk, loop_mailbox(s->loop), &s->recorder));
+    inspection_open(&s->inspection, o->clock);
+    witness_open(&s->witness, &(struct witness_options){s->recorder, o->clock, o->log});
+    s->carrier.carry = carry;
+    s->badges.show = show;
+    return OK;
+}
+
+static err station_furnish(struct station *s, const struct floor_doors *doors)
+{
+    struct floor *floor = s->floor;
+    const struct floor_options *o = &floor->options;
+    query_registry_open(&s->registry, doors->desk, loop_mailbox(s->loop));
+    for (size_t i = 0; i < doors->session_count; i++)
+        TRY(session_table_add(s->sessions, &doors->sessions[i]));
+    s->lobby = (struct lobby){
+        .loop = s->loop, .limits = o->limits, .counts = o->counts, .log = o->log, .dice = o->dice, .assets = o->assets,
+        .desk = query_desk_desk(doors->desk), .badges = &s->badges, .streams = &floor->streams,
+        .reporter = &s->witness.reporter, .audiences = &floor->audiences, .all = floor->lobbies, .all_count = o->loops,
+        .flow = {.limiter = quota_limiter(s->quota), .rule = policy_built_in(), .registry = &s->registry.registry,
+                 .inspector = &s->inspection.inspector, .recorder = s->recorder, .router = s->router,
+                 .carrier = &s->carrier, .tap = &s->witness.tap},
+    };
+    TRY(lobby_open(&s->lobby));
+    TRY(listener_open(&s->mqtt, &s->lobby, doors->mqtt_listener, mqtt_protocol(), doors->mqtt_tls));
+    return listener_open(&s->http, &s->lobby, doors->http_listener, http_protocol(), doors->http_tls);
+}
+
+static void *run(void *self)
+{
+    struct station *s = self;
+    if (loop_run(s->loop))
+        log_line(s->lobby.log, LOG_ERROR, "a loop ended", "why=\"epoll failed\"");
+    return NULL;
+}
+
+/* ---- life */
+
+err floor_open(const struct floor_options *options, struct floor **out)
+{
+    struct floor *floor = mem_take(1, sizeof *floor + options->loops * sizeof floor->stations[0]);
+    if (!floor)
+        return &no_memory;
+    floor->options = *options;
+    floor->herald = (struct herald){session_made, session_ended, device_gone};
+    floor->sink.kept = publish_event;
+    floor->audiences.of = audience_of;
+    event_streams_open(&floor->streams);
+    *out = floor;
+    for (size_t i = 0; i < options->loops; i++) {
+        TRY(station_open(floor, &floor->stations[i]));
+        floor->lobbies[i] = &floor->stations[i].lobby;
+    }
+    return OK;
+}
+
+struct herald *floor_herald(struct floor *floor)
+{
+    return &floor->herald;
+}
+
+struct event_sink *floor_sink(struct floor *floor)
+{
+    return &floor->sink;
+}
+
+err floor_start(struct floor *floor, const struct floor_doors *doors)
+{
+    for (size_t i = 0; i < floor->options.loops; i++)
+        TRY(station_furnish(&floor->stations[i], doors));
+    for (size_t i = 0; i < floor->options.loops; i++) {
+        struct station *s = &floor->stations[i];
+        if (pthread_create(&s->thread, NULL, run, s))
+            return &no_thread;
+        s->running = true;
+    }
+    return OK;
+}
+
+struct rekeying {
+    struct mail mail;
+    struct station *station;
+    struct tls_context *mqtt_tls, *http_tls;
+};
+
+static void rekey(struct mail *mail)
+{
+    struct rekeying *r = CONTAINER(mail, struct rekeying, mail);
+    listener_use_tls(&r->station->mqtt, r->mqtt_tls);
+    listener_use_tls(&r->station->http, r->http_tls);
+    tls_context_drop(r->mqtt_tls);
+    tls_context_drop(r->http_tls);
+    mem_drop(r);
+}
+
+void floor_use_tls(struct floor *floor, const struct floor_doors *doors)
+{
+    for (size_t i = 0; i < floor->options.loops; i++) {
+        struct rekeying *r = MEM_NEW(struct rekeying);
+        if (!r)
+            return; /* the old certificate lives on for a third of its life, and this is tried again */
+        *r = (struct rekeying){{.open = rekey}, &floor->stations[i], tls_context_share(doors->mqtt_tls),
+                               tls_context_share(doors->http_tls)};
+        mailbox_answer(loop_mailbox(floor->stations[i].loop), &r->mail); /* rare, and must arrive */
+    }
+}
+
+struct shutting {
+    struct mail mail;
+    struct station *station;
+};
+
+static void shut(struct mail *mail)
+{
+    struct shutting *shutting = CONTAINER(mail, struct shutting, mail);
+    struct station *s = shutting->station;
+    mem_drop(shutting);
+    listener_close(&s->mqtt);
+    listener_close(&s->http);
+    lobby_shut(&s->lobby);
+}
+
+void floor_shut(struct floor *floor)
+{
+    for (size_t i = 0; i < floor->options.loops; i++) {
+        struct shutting *shutting = floor->stations[i].running ? MEM_NEW(struct shutting) : NULL;
+        if (!shutting)
+            continue;
+        *shutting = (struct shutting){{.open = shut}, &floor->stations[i]};
+        mailbox_answer(loop_mailbox(floor->stations[i].loop), &shutting->mail);
+    }
+}
+
+void floor_stop(struct floor *floor)
+{
+    for (size_t i = 0; i < floor->options.loops; i++)
+        if (floor->stations[i].running)
+            loop_stop(floor->stations[i].loop);
+    for (size_t i = 0; i < floor->options.loops; i++) {
+        struct station *s = &floor->stations[i];
+        if (!s->running)
+            continue;
+        pthread_join(s->thread, NULL);
+        s->running = false;
+        mailbox_deliver(loop_mailbox(s->loop)); /* what came in between, and lines that arrived from other loops */
+        lobby_close(&s->lobby);
+    }
+}
+
+void floor_close(struct floor *floor)
+{
+    if (!floor)
+        return;
+    for (size_t i = 0; i < floor->options.loops; i++) {
+        struct station *s = &floor->stations[i];
+        if (s->loop)
+            mailbox_deliver(loop_mailbox(s->loop)); /* the store's last answers */
+        if (s->lobby.loop)
+            lobby_forget(&s->lobby);
+    }
+    for (size_t i = 0; i < floor->options.loops; i++) {
+        struct station *s = &floor->stations[i];
+        session_table_close(s->sessions);
+        quota_close(s->quota);
+        router_close(s->router);
+        loop_close(s->loop);
+    }
+    mem_drop(floor);
+}

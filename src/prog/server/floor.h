@@ -1,0 +1,55 @@
+/* The floor: all loop threads with what each owns, and what travels between them: messages, sessions of operators, deleted
+ * devices, new TLS contexts. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "core/herald.h"
+#include "door/lobby.h"
+#include "guard/quota.h"
+#include "os/tls.h"
+#include "prog/server/desk.h"
+#include "store/clerk.h"
+
+enum { FLOOR_LOOPS_MAX = 64 };
+
+struct floor;
+
+/* Borrowed for the floor's life, but for what says otherwise. */
+struct floor_options {
+    size_t loops;                   /* 1 to FLOOR_LOOPS_MAX */
+    const struct clock *clock;
+    const struct dice *dice;
+    const struct log *log;
+    const struct door_limits *limits;
+    struct quota_options quota;
+    const struct assets *assets;
+    struct door_counts *counts;
+    struct clerk *clerk;
+};
+
+/* Two steps, because the query threads need the herald and the loops need the query threads. */
+MUST err floor_open(const struct floor_options *options, struct floor **out); /* gives */
+struct herald *floor_herald(struct floor *floor);                             /* lends */
+struct event_sink *floor_sink(struct floor *floor); /* lends: kept events go to whoever watches them */
+/* The clerk needs the sink before there is a floor to ask: it tells this one, which passes on to a floor once there is
+ * one. A value that outlives the clerk. */
+struct floor_relay {
+    struct event_sink sink;
+    struct floor *_Atomic floor;
+};
+void floor_relay_open(struct floor_relay *relay);
+
+struct floor_doors {
+    struct query_desk *desk;
+    struct tls_context *mqtt_tls, *http_tls; /* shared */
+    int mqtt_listener, http_listener;        /* borrowed */
+    const struct session_record *sessions;   /* those signed in now; borrowed until return */
+    size_t session_count;
+};
+MUST err floor_start(struct floor *floor, const struct floor_doors *doors);
+void floor_use_tls(struct floor *floor, const struct floor_doors *doors); /* the two contexts only; from any thread */
+
+/* In this order; the store stays open until the last. */
+void floor_shut(struct floor *floor);  /* tells every session that the server stops, takes no new ones */
+void floor_stop(struct floor *floor);  /* ends the threads and every line; their last requests are with the store then */
+void floor_close(struct floor *floor); /* takes; after the clerk was stopped. NULL is fine */

@@ -1,0 +1,177 @@
+/* The server process: greets the keeper, enters its sandbox, opens its doors, and waits for the signal to stop. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prog/server/server.h"
+
+#include "os/channel.h"
+#include "os/clock.h"
+#include "os/identity.h"
+#include "os/sandbox.h"
+#include "os/signals.h"
+#include "os/socket.h"
+#include "prog/server/compose.h"
+#include "trust/account.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum {
+    CHORES_MS = 60000,       /* how often the chores are looked at */
+    EXPIRE_EVERY = 30,       /* chores between two clean-ups of what expired */
+    LEAVE_MS = 2000,         /* what sessions get to hear that the server stops */
+    TELL_MS = 10000,
+};
+
+/* The main thread: signals and chores. */
+struct steward {
+    struct server server;
+    struct loop *loop;
+    struct signals signals;
+    struct timer chores, leave;
+    unsigned rounds;
+    bool leaving;
+};
+
+static err tell_event(struct server *s, enum event_kind kind)
+{
+    struct event event = {.time_us = wall_us(machine_clock()), .kind = kind, .severity = event_kind_severity(kind),
+                          .detail = BYTES("{\"version\":\"" HOLDFAST_VERSION "\"}")};
+    return s->recorder->record(s->recorder, write_event(&event), NULL);
+}
+
+/* ---- the start-up text */
+
+static err put_invitation(struct server *s, struct buffer *text)
+{
+    SCOPED(secret_wipe) struct secret secret = {0};
+    struct store_reader *reader;
+    TRY(server_open_reader(s, &reader));
+    struct accounts accounts = {.reader = reader, .recorder = s->recorder, .clock = machine_clock(),
+                                .dice = machine_dice()};
+    err failed = account_invite(&accounts, &secret);
+    reader->close(reader);
+    if (err_is(failed, ERR_EXISTS))
+        return OK; /* there is an operator: no second way in */
+    TRY(failed);
+    put_format(text, "  first sign-in     %s/#setup=", s->public_url);
+    put_bytes(text, secret_view(&secret));
+    put_format(text, "\n                    (one time, for %d hours: it makes the first account)\n", ACCOUNT_SETUP_HOURS);
+    return OK;
+}
+
+static err tell_launcher(struct server *s)
+{
+    SCOPED(buffer_wipe) struct buffer text = {.max = 4096};
+    uint16_t mqtt, http;
+    TRY(socket_port(SERVER_MQTT, &mqtt));
+    TRY(socket_port(SERVER_HTTP, &http));
+    put_format(&text, "Holdfast %s is ready.\n", HOLDFAST_VERSION);
+    put_format(&text, "  console and API   %s/\n", s->public_url);
+    put_format(&text, "  MQTT over TLS     %s:%u\n", s->settings->public_host, mqtt);
+    put_format(&text, "  root certificate  %s/api/v1/ca.pem\n", s->public_url);
+    put_format(&text, "                    SHA-256 %s\n", s->facts.root_sha256);
+    TRY(put_invitation(s, &text));
+    TRY(buffer_finish(&text));
+    return channel_send(SERVER_LAUNCHER, buffer_view(&text), TELL_MS);
+}
+
+/* ---- chores */
+
+static void renew_when_due(struct server *s)
+{
+    if (wall_us(machine_clock()) < s->tls_renew_us)
+        return;
+    err failed = server_renew_tls(s);
+    log_line(&s->log, failed ? LOG_ERROR : LOG_INFO, "server certificate renewal", "result=\"%s\"", err_text(failed));
+    if (!failed)
+        floor_use_tls(s->floor, &(struct floor_doors){.mqtt_tls = s->mqtt_tls, .http_tls = s->http_tls});
+}
+
+static void do_chores(struct timer *timer)
+{
+    struct steward *w = CONTAINER(timer, struct steward, chores);
+    struct server *s = &w->server;
+    renew_when_due(s);
+    if (w->rounds++ % EXPIRE_EVERY == 0) {
+        struct write expire = {.kind = WRITE_EXPIRE, .now_us = wall_us(machine_clock())};
+        IGNORE(s->recorder->record(s->recorder, write_plain(&expire), NULL)); /* again in the next round */
+    }
+    IGNORE(loop_timer_set(w->loop, &w->chores, CHORES_MS));
+}
+
+static void leave(struct timer *timer)
+{
+    loop_stop(CONTAINER(timer, struct steward, leave)->loop);
+}
+
+static void caught(struct signals *signals, int signal)
+{
+    struct steward *w = CONTAINER(signals, struct steward, signals);
+    if (signal != SIGTERM && signal != SIGINT)
+        return;
+    if (w->leaving || loop_timer_set(w->loop, &w->leave, LEAVE_MS)) {
+        loop_stop(w->loop); /* the second time at once */
+        return;
+    }
+    w->leaving = true;
+    floor_shut(w->server.floor);
+}
+
+/* ---- life */
+
+enum { FOLDER_MAX = 256 };
+
+/* As root the data folder becomes the whole file tree, so that its parents need not be open to the server's user. */
+static err enter_sandbox(const struct server_settings *settings, char folder[FOLDER_MAX])
+{
+    struct identity who;
+    const char *folders[] = {folder, NULL};
+    snprintf(folder, FOLDER_MAX, "%s/server", settings->data);
+    if (geteuid() == 0) {
+        TRY(identity_find(settings->server_user, &who));
+        TRY(identity_confine(settings->data));
+        TRY(identity_drop(&who));
+        snprintf(folder, FOLDER_MAX, "/server");
+    }
+    TRY(sandbox_enter(&(struct sandbox_options){
+        .profile = SANDBOX_SERVER, .folders = folders,
+        .strictness = settings->insecure_without_landlock ? SANDBOX_INSECURE_WITHOUT_LANDLOCK : SANDBOX_STRICT}));
+    return settings->insecure_without_landlock ? OK : sandbox_prove();
+}
+
+static err open_up(struct steward *w, const struct server_settings *settings)
+{
+    struct server *s = &w->server;
+    char folder[FOLDER_MAX];
+    TRY(signals_hold());
+    TRY(server_prepare(s, settings));
+    TRY(enter_sandbox(settings, folder));
+    log_line(&s->log, LOG_INFO, "sandbox entered", "files=\"%s/server only\" programs=none proven=%s", settings->data,
+             settings->insecure_without_landlock ? "no" : "yes");
+    TRY(loop_open(machine_clock(), 16, &w->loop));
+    w->signals = (struct signals){.watcher.fd = -1, .caught = caught};
+    TRY(signals_open(&w->signals, w->loop));
+    TRY(server_compose(s, folder));
+    TRY(tell_event(s, EVENT_SERVER_STARTED));
+    w->chores = (struct timer){.due = do_chores};
+    w->leave = (struct timer){.due = leave};
+    TRY(loop_timer_set(w->loop, &w->chores, 1));
+    return tell_launcher(s);
+}
+
+int server_run(const struct server_settings *settings)
+{
+    struct steward w = {.signals.watcher.fd = -1};
+    err failed = open_up(&w, settings);
+    if (failed)
+        log_line(&w.server.log, LOG_ERROR, "the server could not start", "why=\"%s\"", err_text(failed));
+    else
+        failed = loop_run(w.loop);
+    if (!failed)
+        IGNORE(tell_event(&w.server, EVENT_SERVER_STOPPED));
+    server_take_down(&w.server);
+    if (w.loop)
+        signals_close(&w.signals);
+    loop_close(w.loop);
+    return failed ? 1 : 0;
+}

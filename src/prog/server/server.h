@@ -1,0 +1,15 @@
+/* The server process: composed in compose.c, run here. Started by the launcher with its descriptors at fixed places. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "prog/server/settings.h"
+
+enum server_descriptor {
+    SERVER_KEEPER = 3,   /* the channel to the keeper */
+    SERVER_MQTT = 4,     /* listening */
+    SERVER_HTTP = 5,     /* listening */
+    SERVER_LAUNCHER = 6, /* a channel: one message, the start-up text, once the doors are open */
+};
+
+/* Runs until SIGTERM or SIGINT; the exit status. 0: stopped in order. */
+int server_run(const struct server_settings *settings);

@@ -1,0 +1,131 @@
+/* The witness. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prog/server/witness.h"
+
+#include "base/list.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <string.h>
+
+enum { EVENTS_PER_S = 20, BURST = 200, MILLI = 1000 };
+
+/* A write that nobody waits for. */
+struct statement {
+    struct errand errand;
+    struct witness *witness;
+};
+
+static void stated(struct errand *errand)
+{
+    struct statement *s = CONTAINER(errand, struct statement, errand);
+    s->witness->left_out += errand->result.failed != OK;
+    mem_drop(s);
+}
+
+static bool may_speak(struct witness *w)
+{
+    int64_t now_ms = monotonic_ms(w->clock), most = (int64_t)BURST * MILLI;
+    int64_t elapsed = now_ms - w->filled_ms;
+    w->tokens_milli += elapsed > most ? most : elapsed * EVENTS_PER_S;
+    if (w->tokens_milli > most)
+        w->tokens_milli = most;
+    w->filled_ms = now_ms;
+    if (w->tokens_milli < MILLI)
+        return false;
+    w->tokens_milli -= MILLI;
+    return true;
+}
+
+static void member(struct buffer *out, const char *name, struct bytes text)
+{
+    if (!text.len)
+        return;
+    put_text(out, out->len > 1 ? "," : "");
+    put_json_text(out, bytes_of_text(name));
+    put_text(out, ":");
+    put_json_text(out, bytes_first(text, 512));
+}
+
+static bool post(struct witness *w, const struct event *event)
+{
+    struct statement *s = MEM_NEW(struct statement);
+    struct write *write = s ? write_event(event) : NULL;
+    if (!write) {
+        mem_drop(s);
+        return false;
+    }
+    *s = (struct statement){.errand = {.write = write, .done = stated}, .witness = w};
+    if (w->recorder->post(w->recorder, &s->errand)) {
+        write_drop(write);
+        mem_drop(s);
+        return false;
+    }
+    return true;
+}
+
+static void report(struct reporter *self, const struct report *r)
+{
+    struct witness *w = CONTAINER(self, struct witness, reporter);
+    SCOPED(buffer_drop) struct buffer detail = {.max = DETAIL_MAX};
+    if (!may_speak(w)) {
+        w->left_out++;
+        return;
+    }
+    put_text(&detail, "{");
+    member(&detail, "why", bytes_of_text(r->why));
+    member(&detail, "topic", r->topic);
+    member(&detail, "peer", bytes_of_text(r->peer));
+    if (w->left_out)
+        put_format(&detail, "%s\"left_out\":%llu", detail.len > 1 ? "," : "", (unsigned long long)w->left_out);
+    put_text(&detail, "}");
+    struct event event = {.time_us = wall_us(w->clock), .kind = r->kind, .severity = event_kind_severity(r->kind),
+                          .detail = buffer_view(&detail)};
+    if (r->device && text_copy(bytes_of_text(r->device), event.device, sizeof event.device))
+        event.device[0] = 0;
+    if (buffer_finish(&detail) || !post(w, &event))
+        w->left_out++;
+    else
+        w->left_out = 0;
+    log_line(w->log, LOG_INFO, event_kind_text(r->kind), "device=%s peer=%s why=\"%s\"", event.device, r->peer, r->why);
+}
+
+/* The kind of event that a refusal by this stage is; false: it leaves none. Refused calls are answered and counted. */
+static bool kind_of(const struct request *r, enum event_kind *out)
+{
+    switch (r->verb) {
+    case VERB_HELLO:
+        *out = EVENT_CONNECTION_REFUSED;
+        return true;
+    case VERB_PUBLISH:
+        *out = strcmp(r->refused_by, "inspect") == 0 ? EVENT_PAYLOAD_REFUSED : EVENT_PUBLISH_REFUSED;
+        return true;
+    case VERB_WATCH:
+        *out = EVENT_SUBSCRIBE_REFUSED;
+        return true;
+    case VERB_CALL:
+    case VERB_BYE:
+    case VERBS:
+        return false;
+    }
+    return false;
+}
+
+static void outcome(struct tap *self, const struct request *r)
+{
+    struct witness *w = CONTAINER(self, struct witness, tap);
+    struct report said = {.peer = r->peer, .why = r->why[0] ? r->why : err_text(r->refused),
+                          .device = r->who->kind == PRINCIPAL_DEVICE ? r->who->id : ""};
+    if (!r->refused || !kind_of(r, &said.kind))
+        return;
+    if (r->verb != VERB_HELLO)
+        said.topic = r->resource;
+    report(&w->reporter, &said);
+}
+
+void witness_open(struct witness *w, const struct witness_options *options)
+{
+    *w = (struct witness){.tap = {outcome}, .reporter = {report}, .recorder = options->recorder, .clock = options->clock,
+                          .log = options->log, .tokens_milli = (int64_t)BURST * MILLI,
+                          .filled_ms = monotonic_ms(options->clock)};
+}
