@@ -1,0 +1,116 @@
+/* Sockets: listening, accepting, connecting, and what fails. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/file.h"
+#include "os/socket.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static void wait_for(int fd, short events)
+{
+    struct pollfd p = {.fd = fd, .events = events};
+    assert_int_equal(poll(&p, 1, 60000), 1);
+}
+
+static void a_connection_is_made_and_named(void **state)
+{
+    static const struct {
+        const char *listen, *connect, *peer;
+    } rows[] = {{"127.0.0.1", "127.0.0.1", "127.0.0.1:"}, {"::", "127.0.0.1", "127.0.0.1:"}, {"::1", "::1", "[::1]:"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int listener, client, server;
+        uint16_t port;
+        char peer[ADDRESS_TEXT];
+        if (socket_listen(rows[i].listen, 0, &listener))
+            continue; /* a machine without IPv6 */
+        assert_null(socket_port(listener, &port));
+        assert_true(err_is(socket_accept(listener, &server, peer), ERR_AGAIN));
+        assert_null(socket_connect(rows[i].connect, port, &client));
+        wait_for(client, POLLOUT);
+        assert_null(socket_connected(client));
+        wait_for(listener, POLLIN);
+        assert_null(socket_accept(listener, &server, peer));
+        assert_memory_equal(peer, rows[i].peer, strlen(rows[i].peer));
+        fd_close(&client);
+        fd_close(&server);
+        fd_close(&listener);
+    }
+}
+
+static void a_retry_finds_the_address_that_works(void **state)
+{
+    int listener, client = -1;
+    uint16_t port;
+    err e = &(const struct fault){ERR_CLOSED, "not tried"};
+    assert_null(socket_listen("127.0.0.1", 0, &listener));
+    assert_null(socket_port(listener, &port));
+    for (unsigned attempt = 0; attempt < 2 && e; attempt++) {
+        e = socket_connect_attempt("localhost", port, attempt, &client);
+        if (e)
+            continue;
+        wait_for(client, POLLOUT);
+        e = socket_connected(client);
+        fd_close(&client);
+    }
+    assert_null(e);
+    fd_close(&listener);
+}
+
+static void failures_are_named(void **state)
+{
+    int listener, other, client;
+    uint16_t port;
+    assert_true(err_is(socket_listen("localhost", 0, &other), ERR_MALFORMED));
+    assert_true(err_is(socket_listen("203.0.113.7", 0, &other), ERR_ABSENT));
+    assert_null(socket_listen("127.0.0.1", 0, &listener));
+    assert_null(socket_port(listener, &port));
+    assert_true(err_is(socket_listen("127.0.0.1", port, &other), ERR_EXISTS));
+    fd_close(&listener);
+    err e = socket_connect("127.0.0.1", port, &client);
+    if (!e) {
+        wait_for(client, POLLOUT);
+        e = socket_connected(client);
+        fd_close(&client);
+    }
+    assert_true(err_is(e, ERR_CLOSED));
+    assert_true(err_is(socket_connect("no-such-host.invalid", 1, &client), ERR_ABSENT) ||
+                err_is(socket_connect("no-such-host.invalid", 1, &client), ERR_AGAIN));
+}
+
+static void running_out_of_descriptors_is_told(void **state)
+{
+    int listener, client, server;
+    uint16_t port;
+    char peer[ADDRESS_TEXT];
+    struct rlimit before, tight;
+    assert_null(socket_listen("127.0.0.1", 0, &listener));
+    assert_null(socket_port(listener, &port));
+    assert_null(socket_connect("127.0.0.1", port, &client));
+    wait_for(listener, POLLIN);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    tight = (struct rlimit){(rlim_t)client + 1, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    err e = socket_accept(listener, &server, peer);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(err_is(e, ERR_FULL));
+    assert_null(socket_accept(listener, &server, peer)); /* it waited meanwhile */
+    fd_close(&server);
+    fd_close(&client);
+    fd_close(&listener);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_connection_is_made_and_named),
+        cmocka_unit_test(a_retry_finds_the_address_that_works),
+        cmocka_unit_test(failures_are_named),
+        cmocka_unit_test(running_out_of_descriptors_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
