@@ -21,7 +21,7 @@ struct clerk_options {
     struct event_sink *sink;     /* borrowed; may be NULL. Called on the store thread */
     struct log log;
     size_t queue_max; /* writes that may wait; one more is ERR_FULL */
-    size_t batch_max; /* writes in one commit */
+    size_t batch_max; /* writes in one commit; 1 or more */
 };
 
 MUST err clerk_start(const struct clerk_options *options, struct clerk **out); /* borrows options; gives */
