@@ -4,8 +4,6 @@
 
 #include "base/text.h"
 
-#include <string.h>
-
 static const struct status_title {
     unsigned status;
     const char *title;
@@ -53,14 +51,7 @@ void api_problem(struct answer *answer, unsigned status, const char *detail)
         answer_header(answer, "WWW-Authenticate", "Bearer realm=\"holdfast\"");
 }
 
-/* Faults say "room: what was wrong"; the room is no news to a client. */
-static const char *without_room(const char *text)
-{
-    const char *colon = strstr(text, ": ");
-    return colon ? colon + 2 : text;
-}
-
 void problem_of_fault(struct answer *answer, err fault, const char *detail)
 {
-    api_problem(answer, status_of[fault->kind], *detail ? detail : without_room(fault->text));
+    api_problem(answer, status_of[fault->kind], *detail ? detail : fault->text);
 }

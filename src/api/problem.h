@@ -4,5 +4,5 @@
 
 #include "api/api.h"
 
-/* The status follows from the fault's kind. Empty detail: the fault's own text without its room. */
+/* The status follows from the fault's kind. Empty detail: the fault's own text. */
 void problem_of_fault(struct answer *answer, err fault, const char *detail);

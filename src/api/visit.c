@@ -13,6 +13,10 @@ static const struct fault no_memory = {ERR_MEMORY, "api: no memory"};
 
 enum { NAME_SHOWN = 40, MS_US = 1000 };
 
+/* The years 0 to 9999, which is what RFC 3339 can say; arithmetic on such times cannot overflow. */
+#define EARLIEST_MS (-62167219200000LL)
+#define LATEST_MS   253402300799999LL
+
 err visit_refuse(struct visit *v, err fault, const char *format, ...)
 {
     va_list args;
@@ -147,7 +151,7 @@ err visit_time(struct visit *v, const char *name, int64_t otherwise_us, int64_t 
     *out_us = otherwise_us;
     if (!text.len || !time_parse(text, out_us))
         return OK;
-    if (text_to_i64(text, &ms) || ms < INT64_MIN / MS_US || ms > INT64_MAX / MS_US)
+    if (text_to_i64(text, &ms) || ms < EARLIEST_MS || ms > LATEST_MS)
         return visit_refuse(v, &visit_bad_request,
                             "Parameter '%s' must be a time like 2026-01-31T08:15:00Z or milliseconds since 1970.",
                             name);
