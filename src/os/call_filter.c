@@ -24,6 +24,9 @@ struct rule {
     struct scmp_arg_cmp test;
 };
 
+/* A call a line would be a page a table. */
+/* clang-format off */
+
 #define CALL(name)                          {SCMP_SYS(name), 0, {0, 0, 0, 0}}
 #define CALL_WHEN(name, arg, value)         {SCMP_SYS(name), 1, {arg, SCMP_CMP_EQ, value, 0}}
 #define CALL_WITHOUT(name, arg, flags)      {SCMP_SYS(name), 1, {arg, SCMP_CMP_MASKED_EQ, flags, 0}}
@@ -68,6 +71,8 @@ static const struct rule deadly[] = {
     CALL(kexec_file_load), CALL(init_module), CALL(finit_module), CALL(delete_module), CALL(perf_event_open),
     CALL(mount), CALL(umount2), CALL(pivot_root), CALL(setns), CALL(unshare), CALL(userfaultfd), CALL(keyctl),
 };
+
+/* clang-format on */
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 

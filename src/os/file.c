@@ -33,9 +33,10 @@ static err fault_of(int code)
         int code;
         err fault;
     } table[] = {
-        {ENOENT, &absent},   {ENOTDIR, &absent},     {EACCES, &refused},       {EPERM, &refused},
-        {EROFS, &refused},   {ELOOP, &refused},      {ENOSPC, &full},          {EDQUOT, &full},
-        {EFBIG, &full},      {EEXIST, &exists},      {EMFILE, &no_handles},    {ENFILE, &no_handles},
+        {ENOENT, &absent},    {ENOTDIR, &absent},     {EACCES, &refused},
+        {EPERM, &refused},    {EROFS, &refused},      {ELOOP, &refused},
+        {ENOSPC, &full},      {EDQUOT, &full},        {EFBIG, &full},
+        {EEXIST, &exists},    {EMFILE, &no_handles},  {ENFILE, &no_handles},
         {ENOMEM, &no_memory}, {EWOULDBLOCK, &locked}, {ENAMETOOLONG, &long_path},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
@@ -48,6 +49,13 @@ void fd_close(const int *fd)
 {
     if (*fd >= 0)
         (void)close(*fd);
+}
+
+int fd_give(int *fd)
+{
+    int given = *fd;
+    *fd = -1;
+    return given;
 }
 
 /* One read; *got 0 is the end of the file. */
@@ -130,8 +138,7 @@ static err draft_open(const char *draft, int *fd_out)
             continue;
         if (ftruncate(fd, 0) != 0)
             return fault_of(errno);
-        *fd_out = fd;
-        fd = -1;
+        *fd_out = fd_give(&fd);
         return OK;
     }
 }
@@ -218,7 +225,6 @@ err file_lock(const char *path, int *fd_out)
         return fault_of(errno);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0)
         return fault_of(errno);
-    *fd_out = fd;
-    fd = -1;
+    *fd_out = fd_give(&fd);
     return OK;
 }

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 void fd_close(const int *fd); /* for SCOPED(fd_close) int fd; closes when >= 0 */
+int fd_give(int *fd);         /* the descriptor; *fd becomes -1, so that its scope does not close it */
 
 MUST err file_read(const char *path, struct buffer *out); /* appends; out's bound is the file's. ERR_ABSENT: no file */
 /* Writes path's whole new content: into `path.new`, fsync, rename, fsync of the folder. mode such as 0600. ERR_FULL: no

@@ -36,7 +36,8 @@ static const uint64_t own_files = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCES
                                   LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
                                   LANDLOCK_ACCESS_FS_MAKE_REG | FS_TRUNCATE;
 
-/* The kernel's struct landlock_ruleset_attr of version 6; an older kernel takes it when what it does not know is zero. */
+/* The kernel's struct landlock_ruleset_attr of version 6; an older kernel takes it when what it does not know is zero.
+ */
 struct forbidden {
     uint64_t fs, net, scope;
 };
@@ -45,12 +46,9 @@ static const struct {
     int since;
     struct forbidden adds;
 } versions[] = {
-    {1, {.fs = FS_FIRST}},
-    {2, {.fs = FS_REFER}},
-    {3, {.fs = FS_TRUNCATE}},
-    {4, {.net = NET_BIND_TCP | NET_CONNECT_TCP}},
-    {5, {.fs = FS_DEVICE_IOCTL}},
-    {6, {.scope = SCOPE_ABSTRACT_SOCKET | SCOPE_SIGNAL}},
+    {1, {.fs = FS_FIRST}},        {2, {.fs = FS_REFER}},
+    {3, {.fs = FS_TRUNCATE}},     {4, {.net = NET_BIND_TCP | NET_CONNECT_TCP}},
+    {5, {.fs = FS_DEVICE_IOCTL}}, {6, {.scope = SCOPE_ABSTRACT_SOCKET | SCOPE_SIGNAL}},
 };
 
 static struct forbidden forbidden_by(long version)

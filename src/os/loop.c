@@ -37,7 +37,7 @@ struct loop {
     struct own_watcher mail, stop;
     bool running;
     atomic_bool stopping; /* lock-free, so that a signal handler may set it */
-    int64_t now_ms; /* valid while running */
+    int64_t now_ms;       /* valid while running */
 
     struct timer **heap; /* heap[0] is due first; a timer's place is its index + 1 */
     size_t timers, heap_room;

@@ -36,8 +36,8 @@ static int first_free(const struct process_options *o)
     return above;
 }
 
-/* All of the parent's descriptors close on exec, but for the copies that dup2 makes. Those are made from copies high up,
- * so that no `to` overwrites a `from` that is still needed. */
+/* All of the parent's descriptors close on exec, but for the copies that dup2 makes. Those are made from copies high
+ * up, so that no `to` overwrites a `from` that is still needed. */
 static bool arrange_descriptors(const struct process_options *o)
 {
     int high[PROCESS_DESCRIPTORS_MAX], above = first_free(o);

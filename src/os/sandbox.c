@@ -87,8 +87,8 @@ static bool opens_foreign_file(void)
     return false;
 }
 
-/* An unhindered execve answers ENOENT to a path without a file; the filter answers EPERM before it looks at the path. Only
- * then is a program tried that would take our place. */
+/* An unhindered execve answers ENOENT to a path without a file; the filter answers EPERM before it looks at the path.
+ * Only then is a program tried that would take our place. */
 static bool runs_program(void)
 {
     char *const arguments[] = {NULL}, *const environment[] = {NULL};

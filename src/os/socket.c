@@ -34,12 +34,12 @@ static err fault_of(int code)
         int code;
         err fault;
     } table[] = {
-        {EADDRINUSE, &in_use},        {EADDRNOTAVAIL, &not_ours},   {EACCES, &not_allowed},
-        {EPERM, &not_allowed},        {EAGAIN, &nobody_waits},      {EMFILE, &no_room},
-        {ENFILE, &no_room},           {ENOBUFS, &no_room},          {ENOMEM, &no_room},
-        {ECONNREFUSED, &turned_away}, {ENETUNREACH, &unreachable},  {EHOSTUNREACH, &unreachable},
-        {ENETDOWN, &unreachable},     {EHOSTDOWN, &unreachable},    {EAFNOSUPPORT, &unreachable},
-        {ETIMEDOUT, &timed_out},      {ECONNRESET, &peer_gone},     {EPIPE, &peer_gone},
+        {EADDRINUSE, &in_use},        {EADDRNOTAVAIL, &not_ours},  {EACCES, &not_allowed},
+        {EPERM, &not_allowed},        {EAGAIN, &nobody_waits},     {EMFILE, &no_room},
+        {ENFILE, &no_room},           {ENOBUFS, &no_room},         {ENOMEM, &no_room},
+        {ECONNREFUSED, &turned_away}, {ENETUNREACH, &unreachable}, {EHOSTUNREACH, &unreachable},
+        {ENETDOWN, &unreachable},     {EHOSTDOWN, &unreachable},   {EAFNOSUPPORT, &unreachable},
+        {ETIMEDOUT, &timed_out},      {ECONNRESET, &peer_gone},    {EPIPE, &peer_gone},
         {ENOTCONN, &under_way},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
@@ -107,8 +107,7 @@ err socket_listen(const char *address, uint16_t port, int *fd_out)
         TRY(turn_on(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0));
     if (bind(fd, &a.at.any, a.len) != 0 || listen(fd, SOMAXCONN) != 0)
         return fault_of(errno);
-    *fd_out = fd;
-    fd = -1;
+    *fd_out = fd_give(&fd);
     return OK;
 }
 
@@ -124,8 +123,8 @@ err socket_port(int fd, uint16_t *out)
 /* accept(2): Linux passes errors of a connection that is dead already; the next one may be fine. */
 static bool is_about_one_connection(int code)
 {
-    static const int codes[] = {EINTR,        ECONNABORTED, EPROTO,     ENETDOWN,   ENOPROTOOPT,
-                                EHOSTDOWN,    ENONET,       EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, EPERM};
+    static const int codes[] = {EINTR,  ECONNABORTED, EPROTO,     ENETDOWN,    ENOPROTOOPT, EHOSTDOWN,
+                                ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, EPERM};
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         if (codes[i] == code)
             return true;
@@ -177,8 +176,7 @@ static err start_connect(const struct addrinfo *to, int *fd_out)
     IGNORE(turn_on(fd, IPPROTO_TCP, TCP_NODELAY, 1));
     if (connect(fd, to->ai_addr, to->ai_addrlen) != 0 && errno != EINPROGRESS && errno != EINTR)
         return fault_of(errno);
-    *fd_out = fd;
-    fd = -1;
+    *fd_out = fd_give(&fd);
     return OK;
 }
 
@@ -192,7 +190,7 @@ err socket_connect_attempt(const char *host, uint16_t port, unsigned attempt, in
     const struct addrinfo *chosen = list;
     for (unsigned skip = count ? attempt % count : 0; skip; skip--)
         chosen = chosen->ai_next;
-    return start_connect(chosen, fd_out);
+    return chosen ? start_connect(chosen, fd_out) : &no_host;
 }
 
 err socket_connect(const char *host, uint16_t port, int *fd_out)

@@ -1,5 +1,5 @@
-/* TLS contexts: protocol versions, ciphers, own certificate, and how the peer's is verified. All comes from memory, since
- * the process may be sandboxed. */
+/* TLS contexts: protocol versions, ciphers, own certificate, and how the peer's is verified. All comes from memory,
+ * since the process may be sandboxed. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/tls_context.h"
 
@@ -96,7 +96,7 @@ static err use_chain(SSL_CTX *ssl, struct bytes pem)
         TRY(pem_next(in, &bad_chain, &certificate));
         if (!certificate)
             return count ? OK : &bad_chain;
-        int used = count ? SSL_CTX_add1_chain_cert(ssl, certificate) : SSL_CTX_use_certificate(ssl, certificate);
+        long used = count ? SSL_CTX_add1_chain_cert(ssl, certificate) : SSL_CTX_use_certificate(ssl, certificate);
         if (used != 1)
             return &weak_chain;
     }
@@ -223,8 +223,7 @@ static err set_protocol(SSL_CTX *ssl)
     SSL_CTX_set_max_cert_list(ssl, PEER_CHAIN_MAX);
     SSL_CTX_set_read_ahead(ssl, 1);
     return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 && SSL_CTX_set_num_tickets(ssl, 0) == 1 &&
-                   SSL_CTX_set_cipher_list(ssl, ciphers) == 1 &&
-                   SSL_CTX_set1_groups_list(ssl, groups) == 1
+                   SSL_CTX_set_cipher_list(ssl, ciphers) == 1 && SSL_CTX_set1_groups_list(ssl, groups) == 1
                ? OK
                : &broken_library;
 }

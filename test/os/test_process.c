@@ -6,6 +6,7 @@
 #include "os/process.h"
 #include "os/signals.h"
 
+#include <cmocka.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -15,7 +16,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 /* Runs a shell line whose descriptor 5 is a channel; gives what it wrote there. */
 static struct process_end run_shell(const char *line, const struct identity *identity, struct buffer *said)
@@ -24,15 +24,16 @@ static struct process_end run_shell(const char *line, const struct identity *ide
     pid_t pid;
     struct process_end end;
     assert_null(channel_pair(&ours, &theirs));
-    assert_null(process_start(&(struct process_options){
-                                  .program = "/bin/sh",
-                                  .arguments = (const char *const[]){"sh", "-c", line, NULL},
-                                  .environment = (const char *const[]){"GREETING=hello", NULL},
-                                  .descriptors = (const struct process_descriptor[]){{theirs, 5}, {theirs, theirs + 1}},
-                                  .descriptor_count = 2,
-                                  .identity = identity,
-                              },
-                              &pid));
+    assert_null(process_start(
+        &(struct process_options){
+            .program = "/bin/sh",
+            .arguments = (const char *const[]){"sh", "-c", line, NULL},
+            .environment = (const char *const[]){"GREETING=hello", NULL},
+            .descriptors = (const struct process_descriptor[]){{theirs, 5}, {theirs, theirs + 1}},
+            .descriptor_count = 2,
+            .identity = identity,
+        },
+        &pid));
     fd_close(&theirs);
     while (!channel_receive(ours, said, -1))
         ;
@@ -62,7 +63,8 @@ static void an_end_says_how(void **state)
 {
     static const struct {
         const char *line, *text;
-    } rows[] = {{"exit 0", "exit status 0"}, {"exit 7", "exit status 7"}, {"kill -9 $$", "killed by signal 9 (Killed)"}};
+    } rows[] = {
+        {"exit 0", "exit status 0"}, {"exit 7", "exit status 7"}, {"kill -9 $$", "killed by signal 9 (Killed)"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct buffer said = {.max = 1000};
         char text[PROCESS_END_TEXT];
@@ -103,9 +105,10 @@ static void a_tied_program_dies_with_its_parent(void **state)
         pid_t pid;
         const char *const arguments[] = {"sleep", "1000", NULL};
         const struct process_descriptor descriptors[] = {{theirs, 5}};
-        IGNORE(process_start(&(struct process_options){.program = "/bin/sleep", .arguments = arguments,
-                                                       .descriptors = descriptors, .descriptor_count = 1},
-                             &pid));
+        IGNORE(process_start(
+            &(struct process_options){
+                .program = "/bin/sleep", .arguments = arguments, .descriptors = descriptors, .descriptor_count = 1},
+            &pid));
         _exit(0);
     }
     fd_close(&theirs);
@@ -126,7 +129,8 @@ static void an_identity_is_dropped_to_for_good(void **state)
     }
     struct buffer said = {.max = 1000};
     char expected[64];
-    (void)run_shell("echo $(id -u) $(id -g) $(id -G) $(grep -E '^CapEff' /proc/self/status | cut -f2) >&5", &nobody, &said);
+    (void)run_shell("echo $(id -u) $(id -g) $(id -G) $(grep -E '^CapEff' /proc/self/status | cut -f2) >&5", &nobody,
+                    &said);
     snprintf(expected, sizeof expected, "%u %u %u 0000000000000000\n", nobody.uid, nobody.gid, nobody.gid);
     assert_string_equal(buffer_text(&said), expected);
     buffer_drop(&said);

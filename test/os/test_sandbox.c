@@ -6,6 +6,7 @@
 #include "os/sandbox.h"
 #include "os/socket.h"
 
+#include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -20,7 +21,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 /* In the child: the line that did not hold is its exit status. */
 #define HOLDS(claim)                                                                                                   \
@@ -200,7 +200,8 @@ static void enters_with_threads(const struct home *home)
 static void refuses_wrong_options(const struct home *home)
 {
     const char *const folders[] = {home->folder, NULL}, *const missing[] = {"/nonexistent-folder", NULL};
-    HOLDS(err_is(sandbox_enter(&(struct sandbox_options){.profile = SANDBOX_KEEPER, .folders = folders}), ERR_MALFORMED));
+    HOLDS(
+        err_is(sandbox_enter(&(struct sandbox_options){.profile = SANDBOX_KEEPER, .folders = folders}), ERR_MALFORMED));
     HOLDS(err_is(sandbox_enter(&(struct sandbox_options){.profile = SANDBOX_SERVER, .folders = missing}), ERR_ABSENT));
 }
 
@@ -208,7 +209,8 @@ static void refuses_wrong_options(const struct home *home)
 static void no_change(const struct home *home)
 {
     const char *const folders[] = {home->folder, NULL};
-    if (err_is(sandbox_enter(&(struct sandbox_options){.profile = SANDBOX_SERVER, .folders = folders}), ERR_UNSUPPORTED))
+    if (err_is(sandbox_enter(&(struct sandbox_options){.profile = SANDBOX_SERVER, .folders = folders}),
+               ERR_UNSUPPORTED))
         _exit(77);
 }
 

@@ -5,6 +5,7 @@
 #include "os/sandbox.h"
 #include "os/tls.h"
 
+#include <cmocka.h>
 #include <openssl/ssl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,17 +15,16 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 enum who {
     NOBODY,
-    SERVER,             /* DNS:server.test, IP 127.0.0.1 and ::1, serverAuth */
+    SERVER, /* DNS:server.test, IP 127.0.0.1 and ::1, serverAuth */
     SERVER_EXPIRED,
-    SERVER_EARLY,       /* not valid yet */
-    SERVER_BY_OTHER,    /* another authority's */
-    SERVER_FOR_CLIENTS, /* clientAuth only */
+    SERVER_EARLY,            /* not valid yet */
+    SERVER_BY_OTHER,         /* another authority's */
+    SERVER_FOR_CLIENTS,      /* clientAuth only */
     SERVER_NAMED_IN_SUBJECT, /* the name only in the common name */
-    SERVER_WILD,        /* DNS:*.plant.test */
+    SERVER_WILD,             /* DNS:*.plant.test */
     DEVICE,
     DEVICE_EXPIRED,
     DEVICE_BY_OTHER,
@@ -63,8 +63,10 @@ static const struct leaf leaves[PARTIES] = {
 
 static const struct party *issuer_of(const struct world *w, enum who who)
 {
-    static const int by[PARTIES] = {[SERVER_BY_OTHER] = OTHER_ROOT, [DEVICE_BY_OTHER] = OTHER_ROOT,
-                                    [DEVICE_DEEP] = INTERMEDIATE, [DEVICE_DEEP_ALONE] = INTERMEDIATE};
+    static const int by[PARTIES] = {[SERVER_BY_OTHER] = OTHER_ROOT,
+                                    [DEVICE_BY_OTHER] = OTHER_ROOT,
+                                    [DEVICE_DEEP] = INTERMEDIATE,
+                                    [DEVICE_DEEP_ALONE] = INTERMEDIATE};
     return who == DEVICE_BY_DEVICE ? &w->parties[DEVICE] : who == DEVICE_SELF ? NULL : &w->authorities[by[who]];
 }
 
@@ -96,7 +98,8 @@ static int world_drop(void **state)
 static struct tls_options options_of(const struct world *w, enum who who)
 {
     const struct party *p = &w->parties[who];
-    return (struct tls_options){.chain_pem = buffer_view(&p->chain_pem), .key_pem = buffer_view(&p->key_pem),
+    return (struct tls_options){.chain_pem = buffer_view(&p->chain_pem),
+                                .key_pem = buffer_view(&p->key_pem),
                                 .anchors_pem = buffer_view(&w->authorities[ROOT].chain_pem)};
 }
 
@@ -234,7 +237,8 @@ static void who_is_let_in(void **state)
         wire_open(&wire, &server, &client);
         wire_shake(&wire);
         const char *words[2] = {tls_trouble(wire.tls[SERVER_SIDE]), tls_trouble(wire.tls[CLIENT_SIDE])};
-        if (kind_of(wire.result[SERVER_SIDE]) != h->server_says || kind_of(wire.result[CLIENT_SIDE]) != h->client_says ||
+        if (kind_of(wire.result[SERVER_SIDE]) != h->server_says ||
+            kind_of(wire.result[CLIENT_SIDE]) != h->client_says ||
             (!strstr(words[0], h->trouble) && !strstr(words[1], h->trouble)))
             fail_msg("%s: server: %s (%s), client: %s (%s)", h->rule, err_text(wire.result[SERVER_SIDE]), words[0],
                      err_text(wire.result[CLIENT_SIDE]), words[1]);
@@ -250,7 +254,8 @@ static void alpn_is_chosen_or_refused(void **state)
     static const struct {
         const char *server, *client;
         int says;
-    } rows[] = {{"mqtt", "mqtt", 0}, {"mqtt", "", 0}, {"", "mqtt", 0}, {NULL, NULL, 0}, {"http/1.1", "mqtt", ERR_REFUSED}};
+    } rows[] = {
+        {"mqtt", "mqtt", 0}, {"mqtt", "", 0}, {"", "mqtt", 0}, {NULL, NULL, 0}, {"http/1.1", "mqtt", ERR_REFUSED}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct tls_options server = options_of(*state, SERVER), client = options_of(*state, DEVICE);
         struct wire wire;
@@ -400,7 +405,8 @@ static void a_peer_that_vanishes_raises_no_signal(void **state)
 
 static void bytes_that_are_no_tls_are_refused(void **state)
 {
-    static const char *const greetings[] = {"GET / HTTP/1.1\r\n\r\n", "\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04user",
+    static const char *const greetings[] = {"GET / HTTP/1.1\r\n\r\n",
+                                            "\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04user",
                                             "\x16\x03\x01\xff\xff\x01\x01\x01\x01\x01"};
     for (size_t i = 0; i < sizeof greetings / sizeof *greetings; i++) {
         struct tls_options server = options_of(*state, SERVER), client = options_of(*state, DEVICE);
