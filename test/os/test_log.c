@@ -4,12 +4,13 @@
 #include "os/file.h"
 #include "os/log.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 static int64_t fixed_wall_us(const struct clock *self)
 {

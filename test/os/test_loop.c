@@ -5,7 +5,6 @@
 #include "os/loop.h"
 #include "os/signals.h"
 
-#include <cmocka.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -15,6 +14,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 /* A clock that moves only when the test says so. */
 struct hand_clock {

@@ -3,11 +3,12 @@
 #include "base/memory.h"
 #include "os/mailbox.h"
 
-#include <cmocka.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+
+#include <cmocka.h>
 
 struct letter {
     struct mail mail;

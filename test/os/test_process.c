@@ -6,7 +6,6 @@
 #include "os/process.h"
 #include "os/signals.h"
 
-#include <cmocka.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -16,6 +15,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 /* Runs a shell line whose descriptor 5 is a channel; gives what it wrote there. */
 static struct process_end run_shell(const char *line, const struct identity *identity, struct buffer *said)

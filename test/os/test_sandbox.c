@@ -6,7 +6,6 @@
 #include "os/sandbox.h"
 #include "os/socket.h"
 
-#include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -21,6 +20,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 /* In the child: the line that did not hold is its exit status. */
 #define HOLDS(claim)                                                                                                   \

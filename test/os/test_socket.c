@@ -3,13 +3,14 @@
 #include "os/file.h"
 #include "os/socket.h"
 
-#include <cmocka.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 static void wait_for(int fd, short events)
 {

@@ -5,7 +5,6 @@
 #include "os/sandbox.h"
 #include "os/tls.h"
 
-#include <cmocka.h>
 #include <openssl/ssl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +14,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 enum who {
     NOBODY,
