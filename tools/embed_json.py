@@ -20,7 +20,7 @@ def once(pairs):
 
 def main(source, target, header, function):
     document = json.loads(pathlib.Path(source).read_text(), object_pairs_hook=once)
-    text = json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+    text = json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode()
     rows = (text[at : at + NUMBERS_PER_LINE] for at in range(0, len(text), NUMBERS_PER_LINE))
     numbers = ",\n".join("    " + ",".join(map(str, row)) for row in rows)
     pathlib.Path(target).write_text(

@@ -44,7 +44,7 @@ void api_problem(struct answer *answer, unsigned status, const char *detail)
     put_format(&answer->body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":", title_of(status),
                status);
     put_json_text(&answer->body, bytes_of_text(detail));
-    put_text(&answer->body, "}\n");
+    put_text(&answer->body, "}");
     if (status == 503)
         answer_header(answer, "Retry-After", "5");
     if (status == 401)

@@ -31,6 +31,14 @@ static int shown(struct bytes text)
     return text.len < NAME_SHOWN ? (int)text.len : NAME_SHOWN;
 }
 
+static bool has_control(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] < 0x20 || text.at[i] == 0x7F)
+            return true;
+    return false;
+}
+
 /* Decodes into room that was reserved for the whole query, so that earlier views stay where they are. */
 static err decode(struct visit *v, struct bytes raw, struct bytes *out)
 {
@@ -85,9 +93,9 @@ static err take_parameter(struct visit *v, const struct route *route, struct byt
         return visit_refuse(v, &visit_bad_request,
                             "Parameter '%.*s' has a %% without two hexadecimal digits behind it.", shown(known),
                             (const char *)known.at);
-    if (!utf8_valid(p->value))
-        return visit_refuse(v, &visit_bad_request, "Parameter '%.*s' is not UTF-8.", shown(known),
-                            (const char *)known.at);
+    if (!utf8_valid(p->value) || has_control(p->value))
+        return visit_refuse(v, &visit_bad_request, "Parameter '%.*s' is not UTF-8 or has control characters.",
+                            shown(known), (const char *)known.at);
     return OK;
 }
 

@@ -49,6 +49,8 @@ static const struct row {
     {"a bad group", ASK(METHOD_GET, V1 "/devices?group=a/b", NULL, OP), 400, "'group'"},
     {"a cut escape", ASK(METHOD_GET, V1 "/devices?search=%4", NULL, OP), 400, "'search' has a %"},
     {"no UTF-8", ASK(METHOD_GET, V1 "/devices?search=%FF", NULL, OP), 400, "'search' is not UTF-8"},
+    {"a NUL", ASK(METHOD_GET, V1 "/devices/pump-1/series?metric=a%00", NULL, OP), 400, "'metric' is not UTF-8 or has"},
+    {"a line feed", ASK(METHOD_GET, V1 "/devices?search=a%0Ab", NULL, OP), 400, "control characters"},
     {"a long search",
      ASK(METHOD_GET, V1 "/devices?search=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL, OP),
      400, "'search' must be at most 64"},
