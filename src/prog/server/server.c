@@ -10,6 +10,7 @@
 #include "os/socket.h"
 #include "prog/server/compose.h"
 #include "trust/account.h"
+#include "trust/token.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -59,6 +60,24 @@ static err put_invitation(struct server *s, struct buffer *text)
     return OK;
 }
 
+static err put_token(struct server *s, struct buffer *text)
+{
+    const struct server_settings *set = s->settings;
+    SCOPED(secret_wipe) struct secret secret = {0};
+    struct write write = {.kind = WRITE_TOKEN, .now_us = wall_us(machine_clock())};
+    struct token_order order = {.group = bytes_of_text(set->start_group), .uses = set->start_uses,
+                                .minutes = set->start_minutes, .made_by = BYTES("start")};
+    if (!set->start_uses)
+        return OK;
+    TRY(token_make(&order, machine_clock(), machine_dice(), &write.as.token, &secret));
+    TRY(s->recorder->record(s->recorder, write_plain(&write), NULL));
+    put_text(text, "  enrolment token   ");
+    put_bytes(text, secret_view(&secret));
+    put_format(text, "  (%llu uses, %llu minutes, group %s)\n", (unsigned long long)set->start_uses,
+               (unsigned long long)set->start_minutes, set->start_group);
+    return OK;
+}
+
 static err tell_launcher(struct server *s)
 {
     SCOPED(buffer_wipe) struct buffer text = {.max = 4096};
@@ -71,6 +90,7 @@ static err tell_launcher(struct server *s)
     put_format(&text, "  root certificate  %s/api/v1/ca.pem\n", s->public_url);
     put_format(&text, "                    SHA-256 %s\n", s->facts.root_sha256);
     TRY(put_invitation(s, &text));
+    TRY(put_token(s, &text));
     TRY(buffer_finish(&text));
     return channel_send(SERVER_LAUNCHER, buffer_view(&text), TELL_MS);
 }
