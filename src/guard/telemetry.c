@@ -132,7 +132,8 @@ static err decode_object(json_t *object, struct telemetry_sink *sink, char why[W
         TRY(read_time(time, &time_us, why));
     TRY(count_metrics(object, &path, &count, why));
     TRY(sink_open(sink, count, why));
-    return take_members(object, &path, time_us, sink, why);
+    TRY(take_members(object, &path, time_us, sink, why));
+    return sink_check_unique(sink, why); /* "a.b" may be one name or two */
 }
 
 /* ---- Any payload */

@@ -7,10 +7,12 @@
 #include "base/text.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static const struct fault nothing_in_it = {ERR_MALFORMED, "telemetry: no sample in the payload"};
 static const struct fault too_many = {ERR_TOO_LARGE, "telemetry: more samples than one payload may have"};
 static const struct fault bad_name = {ERR_MALFORMED, "telemetry: a metric's name that is not allowed"};
+static const struct fault said_twice = {ERR_MALFORMED, "telemetry: one metric has two values"};
 static const struct fault bad_unit = {ERR_MALFORMED, "telemetry: a unit that is not allowed"};
 static const struct fault bad_time = {ERR_MALFORMED, "telemetry: a time out of reach"};
 static const struct fault bad_value = {ERR_MALFORMED, "telemetry: a value that is not allowed"};
@@ -122,5 +124,32 @@ err sink_take(struct telemetry_sink *sink, struct telemetry_name name, const str
     TRY(check_value(sample.metric, &sample, why));
     out->rows[out->samples.count] = sample;
     out->samples = (struct samples){out->rows, out->samples.count + 1};
+    return OK;
+}
+
+static int order_names(const void *a, const void *b)
+{
+    return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
+}
+
+static void drop_names(struct bytes **names)
+{
+    mem_drop(*names);
+}
+
+err sink_check_unique(const struct telemetry_sink *sink, char why[WHY_TEXT])
+{
+    struct samples samples = sink->out->samples;
+    SCOPED(drop_names) struct bytes *names = mem_take(samples.count, sizeof *names);
+    if (!names) {
+        why_say(why, "%s", no_memory.text);
+        return &no_memory;
+    }
+    for (size_t i = 0; i < samples.count; i++)
+        names[i] = samples.at[i].metric;
+    qsort(names, samples.count, sizeof *names, order_names);
+    for (size_t i = 1; i < samples.count; i++)
+        if (bytes_equal(names[i - 1], names[i]))
+            return refuse(&said_twice, names[i], "has two values", why);
     return OK;
 }

@@ -15,6 +15,10 @@ struct telemetry_sink {
 /* Makes room. ERR_MALFORMED when count is 0, ERR_TOO_LARGE when it is over SAMPLES_MAX, ERR_MEMORY. */
 MUST err sink_open(struct telemetry_sink *sink, size_t count, char why[WHY_TEXT]);
 
+/* Refuses two samples of one metric, where the format has no times of its own to tell them apart:
+ * {"a.b":1,"a":{"b":2}}. ERR_MALFORMED, ERR_MEMORY. */
+MUST err sink_check_unique(const struct telemetry_sink *sink, char why[WHY_TEXT]);
+
 /* A name in parts, joined as they stand: {"cpu", ".", "load"}. Borrowed. */
 struct telemetry_name {
     const struct bytes *parts;

@@ -10,6 +10,11 @@ static const struct fault not_json = {ERR_MALFORMED, "json: not JSON, or not an 
 static const struct fault bad_member = {ERR_MALFORMED, "json: a member is missing, unknown, or of another kind"};
 static const struct fault out_of_bounds = {ERR_MALFORMED, "json: a value out of its bounds"};
 
+void json_seed(void)
+{
+    json_object_seed(0);
+}
+
 /* jansson recurses up to 2,048 deep; the depth is bounded before it starts. Brackets inside of strings do not count,
  * and text that is not JSON may be counted in any way: jansson refuses it. */
 static bool depth_is_fine(struct bytes text)

@@ -9,6 +9,10 @@
 
 enum { JSON_DEPTH_MAX = 16 };
 
+/* Draws the secret that keeps a peer from choosing members whose hashes collide. jansson reads it from /dev/urandom at
+ * first use and takes the time of day when it may not: call this once per process, before threads and the sandbox. */
+void json_seed(void);
+
 /* Gives a reference; drop it with json_drop. The text must be one object or array in UTF-8 of at most `max` bytes, no
  * deeper than JSON_DEPTH_MAX, without duplicate members and without \u0000. ERR_MALFORMED (why has line and column),
  * ERR_TOO_LARGE. */

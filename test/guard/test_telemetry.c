@@ -90,6 +90,7 @@ static const struct row objects[] = {
     {"an empty name", "{\"\":1}", "", NULL, "empty name"},
     {"an empty name inside", "{\"a\":{\"\":1}}", "", NULL, "\"a.\" has an empty name"},
     {"a duplicate", "{\"a\":1,\"a\":2}", "", NULL, "duplicate"},
+    {"one metric in two ways", "{\"a.b\":1,\"a\":{\"b\":2}}", "", NULL, "\"a.b\" has two values"},
     {"a control character in a name", "{\"a\\u0001\":1}", "", NULL, "control character"},
     {"a C1 control character in a name", "{\"a\\u0085\":1}", "", NULL, "control character"},
     {"a control character in a text", "{\"a\":\"\\u001b[2J\"}", "", NULL, "\"a\" has a text with a control character"},
@@ -244,7 +245,7 @@ static void no_memory_is_a_fault(void **state)
 {
     struct telemetry t;
     char why[WHY_TEXT];
-    for (unsigned long n = 1; n <= 2; n++) {
+    for (unsigned long n = 1; n <= 3; n++) {
         mem_trial(n);
         err e = telemetry_decode(BYTES("{\"a\":1}"), BYTES(""), NOW_US, &t, why);
         mem_trial(0);
