@@ -28,12 +28,12 @@ enum link_state {
 
 struct link_note {
     enum link_state state;
-    const char *why;         /* one sentence without a full stop, e.g. "the server refused CONNECT: Not authorized" */
+    const char *why; /* one sentence without a full stop, e.g. "uplink: the server refused CONNECT: Not authorized" */
     enum mqtt_reason reason; /* the server's, in CONNACK or DISCONNECT; MQTT_SUCCESS when it said none */
     uint32_t wait_ms;        /* LINK_WAITING: until the next attempt */
 };
 
-/* A port: filled by whoever has the link. Lends what it passes until the call returns. All link functions but
+/* A port: filled by whoever has the link. Lends what it passes until the call returns. All link functions
  * link_close may be called from inside. */
 struct link_owner {
     void (*changed)(struct link_owner *self, const struct link_note *note);

@@ -292,6 +292,20 @@ err spool_next(struct spool *s, struct spool_record *out)
     return OK;
 }
 
+err spool_find(struct spool *s, uint64_t number, struct spool_record *out)
+{
+    struct place p = s->head;
+    uint64_t size;
+    err e = number < s->head.number || number >= s->next ? &nothing_left : OK;
+    p.fd = -1;
+    while (!e && !(e = find_record(s, &p, &size, NULL)) && p.number < number)
+        step(&p, size);
+    if (!e)
+        e = find_record(s, &p, &size, out);
+    close_fd(&p.fd);
+    return e || p.number == number ? e : &nothing_left;
+}
+
 void spool_rewind(struct spool *s)
 {
     close_fd(&s->cursor.fd);

@@ -54,6 +54,10 @@ spool_sync(struct spool *spool); /* fsync; ERR_IO or ERR_FULL: what was appended
 MUST err spool_next(struct spool *spool, struct spool_record *out);
 void spool_rewind(struct spool *spool);
 
+/* Lends the record `number` out of order, as spool_next does, without moving the walk; its cost grows with the distance
+ * to the oldest. ERR_ABSENT: it was dropped, or never there. */
+MUST err spool_find(struct spool *spool, uint64_t number, struct spool_record *out);
+
 /* Removes every record up to and including `number`. It is remembered without fsync: after a power cut some may come
  * again. Unknown or former numbers are fine. ERR_IO: they are gone for this process and may come again for the next. */
 MUST err spool_drop(struct spool *spool, uint64_t number);
