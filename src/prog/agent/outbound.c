@@ -167,12 +167,8 @@ static void reopen(struct timer *self)
 
 err outbound_start(struct agent *a)
 {
-    struct spool_counts counts;
-    spool_read_counts(a->spool, &counts);
     a->outbound.owner = (struct link_owner){changed, arrived, refused};
     a->outbound.reopen.due = reopen;
-    if (counts.records)
-        log_line(a->log, LOG_INFO, "messages wait from before", "count=%llu", (unsigned long long)counts.records);
     return open_link(a);
 }
 

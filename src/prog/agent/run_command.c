@@ -90,8 +90,13 @@ static err watch_signals(struct agent *a)
 static err open_spool(struct agent *a)
 {
     char folder[512];
+    struct spool_counts counts;
     snprintf(folder, sizeof folder, "%s/spool", a->settings->folder);
-    return spool_open(&(struct spool_options){.folder = folder, .bytes_max = a->settings->spool_max}, &a->spool);
+    TRY(spool_open(&(struct spool_options){.folder = folder, .bytes_max = a->settings->spool_max}, &a->spool));
+    spool_read_counts(a->spool, &counts);
+    if (counts.records)
+        log_line(a->log, LOG_INFO, "messages wait from before", "count=%llu", (unsigned long long)counts.records);
+    return OK;
 }
 
 static void say_hello(struct agent *a)
