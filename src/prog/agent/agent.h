@@ -34,7 +34,9 @@ struct outbound {
     struct timer reopen;
     enum mqtt_reason refusal; /* why the server refuses this device; MQTT_SUCCESS: it does not */
     enum link_state state;
-    uint64_t told_overflowed; /* messages lost to the spool's bound that the server was told of */
+    uint64_t told_lost;  /* messages that the spool lost and the server was told of */
+    bool reconnecting;   /* on purpose, for new credentials: no loss to be told */
+    char said[WHY_TEXT]; /* why there is no connection, as it was logged last; said once, not at every attempt */
 };
 
 /* What crosses to the worker and back. It owns all it has; the agent reads it only when it is not away. */
@@ -69,6 +71,7 @@ struct care {
     int64_t renew_not_before_ms, check_not_before_ms; /* monotonic */
     bool has_offset;
     bool told_expired;
+    char said[WHY_TEXT]; /* as in outbound, of the renewal */
     int64_t ahead_us;          /* of this machine's clock over the server's */
 };
 
@@ -99,6 +102,9 @@ void outbound_use_credentials(struct agent *a); /* the credentials were renewed 
 void outbound_leave_state(struct agent *a, const char *why); /* for `holdfast-agent status`; best effort */
 MUST err care_start(struct agent *a);
 void care_drop(struct agent *a); /* after the worker was stopped */
+
+/* True when `why` differs from what was said last, and remembers it: what lasts for days is logged once. */
+bool agent_says_anew(char said[WHY_TEXT], const char *why);
 
 /* Sets a timer again; the loop's heap of timers cannot be full, for all were set before, so a failure ends the loop. */
 void agent_again(struct agent *a, struct timer *timer, int64_t after_ms);

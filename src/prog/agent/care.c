@@ -39,6 +39,7 @@ static void plan_renewal(struct agent *a)
     a->dice->fill(a->dice, (uint8_t *)&a->care.dice_roll, sizeof a->care.dice_roll);
     a->care.backoff = (struct backoff){.first_ms = within(retry_ms / 8, RETRY_MS_MIN, retry_ms), .max_ms = retry_ms};
     a->care.told_expired = false;
+    a->care.said[0] = 0;
 }
 
 static void tell_expired(struct agent *a)
@@ -71,7 +72,8 @@ static void renewed(struct errand *self)
     if (r->failed) {
         uint32_t wait_ms = backoff_next(&a->care.backoff, a->dice);
         a->care.renew_not_before_ms = monotonic_ms(a->clock) + wait_ms;
-        log_line(a->log, LOG_WARN, "certificate not renewed", "why=\"%s\" again_in_ms=%u", r->why, wait_ms);
+        log_line(a->log, agent_says_anew(a->care.said, r->why) ? LOG_WARN : LOG_DEBUG, "certificate not renewed",
+                 "why=\"%s\" again_in_ms=%u", r->why, wait_ms);
         credentials_drop(&r->fresh);
         return;
     }

@@ -50,13 +50,13 @@ static void tell_dropped(struct agent *a)
     struct spool_counts counts;
     spool_read_counts(a->spool, &counts);
     uint64_t lost = counts.overflowed + counts.damaged;
-    if (lost <= a->outbound.told_overflowed)
+    if (lost <= a->outbound.told_lost)
         return;
     SCOPED(buffer_drop) struct buffer detail = {.max = 256};
     put_format(&detail, "\"messages\":%llu,\"overflowed\":%llu,\"damaged\":%llu",
-               (unsigned long long)(lost - a->outbound.told_overflowed), (unsigned long long)counts.overflowed,
+               (unsigned long long)(lost - a->outbound.told_lost), (unsigned long long)counts.overflowed,
                (unsigned long long)counts.damaged);
-    a->outbound.told_overflowed = lost;
+    a->outbound.told_lost = lost;
     report_event(&a->reporter, &(struct report){"spool.dropped", SEVERITY_WARNING, buffer_view(&detail)});
     link_wake(a->outbound.link);
 }
@@ -78,12 +78,15 @@ static void note_state(struct agent *a, const struct link_note *note)
     a->outbound.state = note->state;
     if (note->state == LINK_CONNECTED) {
         a->outbound.refusal = MQTT_SUCCESS;
+        a->outbound.said[0] = 0;
         log_line(a->log, LOG_INFO, "connected", "device=%s", a->credentials.id);
         tell_dropped(a);
     }
-    if (before == LINK_CONNECTED && note->state != LINK_CONNECTED)
+    if (before == LINK_CONNECTED && note->state != LINK_CONNECTED && !a->outbound.reconnecting)
         tell_lost(a, note);
-    if (note->state != LINK_CONNECTING)
+    if (note->state == LINK_CONNECTING)
+        a->outbound.reconnecting = false;
+    else
         outbound_leave_state(a, note->why ? note->why : "");
 }
 
@@ -95,8 +98,9 @@ static void changed(struct link_owner *self, const struct link_note *note)
         return;
     if (note->state == LINK_WAITING && refuses_device(note->reason))
         be_refused(a, note);
-    else if (note->state == LINK_WAITING)
-        log_line(a->log, LOG_WARN, "not connected", "why=\"%s\" again_in_ms=%u", note->why, note->wait_ms);
+    else if (note->state == LINK_WAITING && !a->outbound.reconnecting)
+        log_line(a->log, agent_says_anew(a->outbound.said, note->why) ? LOG_WARN : LOG_DEBUG, "not connected",
+                 "why=\"%s\" again_in_ms=%u", note->why, note->wait_ms);
 }
 
 static void arrived(struct link_owner *self, struct bytes topic, struct bytes payload)
@@ -187,6 +191,7 @@ void outbound_use_credentials(struct agent *a)
         log_line(a->log, LOG_ERROR, "the renewed certificate cannot be used", "why=\"%s\"", e->text);
         return;
     }
+    a->outbound.reconnecting = a->outbound.state == LINK_CONNECTED;
     if (a->outbound.link)
         link_use_tls(a->outbound.link, tls);
     tls_context_drop(tls);

@@ -10,6 +10,7 @@
 #include "prog/agent/commands.h"
 
 #include <signal.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -28,6 +29,16 @@ void agent_again(struct agent *a, struct timer *timer, int64_t after_ms)
         return;
     log_line(a->log, LOG_ERROR, "no memory for a timer", "ending");
     loop_stop(a->loop);
+}
+
+bool agent_says_anew(char said[WHY_TEXT], const char *why)
+{
+    char now[WHY_TEXT];
+    why_say(now, "%s", why);
+    if (!strcmp(said, now))
+        return false;
+    memcpy(said, now, sizeof now);
+    return true;
 }
 
 /* The end waits until the spool is empty, as long as there is somebody who takes what is in it. */
