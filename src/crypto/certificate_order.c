@@ -17,13 +17,13 @@ static const struct fault too_many_names = {ERR_TOO_LARGE, "certificate: too man
 enum { SERIAL_BYTES = 16, KEY_ID_BYTES = 20, KEY_USAGE_SIGN = 0, KEY_USAGE_CERT_SIGN = 5, KEY_USAGE_CRL_SIGN = 6 };
 
 static const struct role {
-    int authority;    /* basicConstraints, CA */
     long path_length; /* authorities only */
+    int authority;    /* basicConstraints, CA */
     int purpose;      /* NID of the one extended key usage; end entities only */
 } roles[] = {
     [CERTIFICATE_CLIENT] = {0, 0, NID_client_auth},
     [CERTIFICATE_SERVER] = {0, 0, NID_server_auth},
-    [CERTIFICATE_ISSUING] = {1, 0, NID_undef},
+    [CERTIFICATE_ISSUING] = {0, 1, NID_undef},
     [CERTIFICATE_ROOT] = {1, 1, NID_undef},
 };
 

@@ -17,7 +17,7 @@ struct key {
 
 /* OPENSSL_SCOPE(X509) makes the clean-up for SCOPED(X509_end) X509 *x. NULL is fine. */
 #define OPENSSL_SCOPE(type)                                                                                            \
-    static inline void type##_end(type **it)                                                                           \
+    static inline void type##_end(type **it) /* NOLINT(bugprone-macro-parentheses): a type cannot stand in them */     \
     {                                                                                                                  \
         type##_free(*it);                                                                                              \
     }

@@ -30,7 +30,7 @@ static enum keeper_refusal permit(const struct keeper_desk *desk, const struct k
     return *ends_us >= now_us + row->lifetime_min_s * SECOND_US ? KEEPER_NOTHING_REFUSED : KEEPER_EXPIRED;
 }
 
-static err sign(const struct keeper_desk *desk, const struct keeper_request *request, struct certificate_order *order,
+static err sign(const struct keeper_desk *desk, const struct keeper_request *request, int64_t now_us, int64_t ends_us,
                 struct buffer *out)
 {
     SCOPED(buffer_drop) struct buffer uri = {.max = sizeof DEVICE_URI + DEVICE_ID_MAX};
@@ -38,16 +38,20 @@ static err sign(const struct keeper_desk *desk, const struct keeper_request *req
     put_bytes(&uri, request->device_id);
     TRY(buffer_finish(&uri));
     const struct certificate_name device = {CERTIFICATE_NAME_URI, buffer_view(&uri)};
-    bool is_device = request->kind == KEEPER_ISSUE_DEVICE;
-    order->role = is_device ? CERTIFICATE_CLIENT : CERTIFICATE_SERVER;
-    order->common_name = is_device ? request->device_id : BYTES("Holdfast server");
-    order->names = is_device ? &device : desk->server_names;
-    order->name_count = is_device ? 1 : desk->server_name_count;
-    order->public_key = request->public_key;
-    order->issuer_key = desk->authority->issuing_key;
-    order->issuer = buffer_view(&desk->authority->issuing);
-    order->dice = desk->dice;
-    return certificate_issue(order, out);
+    const bool is_device = request->kind == KEEPER_ISSUE_DEVICE;
+    const struct certificate_order order = {
+        .role = is_device ? CERTIFICATE_CLIENT : CERTIFICATE_SERVER,
+        .common_name = is_device ? request->device_id : BYTES("Holdfast server"),
+        .names = is_device ? &device : desk->server_names,
+        .name_count = is_device ? 1 : desk->server_name_count,
+        .public_key = request->public_key,
+        .not_before_us = now_us - KEEPER_BACKDATE_S * SECOND_US,
+        .not_after_us = ends_us,
+        .issuer_key = desk->authority->issuing_key,
+        .issuer = buffer_view(&desk->authority->issuing),
+        .dice = desk->dice,
+    };
+    return certificate_issue(&order, out);
 }
 
 static err put_refusal(uint32_t number, enum keeper_refusal refusal, struct buffer *out)
@@ -69,11 +73,9 @@ static err put_certificate(const struct keeper_desk *desk, const struct keeper_r
 {
     SCOPED(buffer_drop) struct buffer der = {.max = CERTIFICATE_MAX};
     struct certificate_facts facts = {0};
-    struct certificate_order order = {0};
-    int64_t now_us = wall_us(desk->clock);
-    order.not_before_us = now_us - KEEPER_BACKDATE_S * SECOND_US;
-    *refused = permit(desk, request, now_us, &order.not_after_us);
-    if (!*refused && (sign(desk, request, &order, &der) || certificate_read(buffer_view(&der), &facts)))
+    int64_t now_us = wall_us(desk->clock), ends_us = 0;
+    *refused = permit(desk, request, now_us, &ends_us);
+    if (!*refused && (sign(desk, request, now_us, ends_us, &der) || certificate_read(buffer_view(&der), &facts)))
         *refused = KEEPER_FAILED;
     if (*refused)
         return put_refusal(request->number, *refused, out);

@@ -11,7 +11,7 @@ static const struct fault over_bound = {ERR_TOO_LARGE, "keeper: a part of a mess
 
 static const struct fault refusals[KEEPER_REFUSALS] = {
     [KEEPER_NOTHING_REFUSED] = {ERR_IO, "keeper: a refusal without a reason"},
-    [KEEPER_NOT_UNDERSTOOD] = {ERR_MALFORMED, "keeper: the request was not understood"},
+    [KEEPER_NOT_UNDERSTOOD] = {ERR_IO, "keeper: the request was not understood"},
     [KEEPER_NOT_PERMITTED] = {ERR_REFUSED, "the keeper's table does not permit this certificate"},
     [KEEPER_BAD_KEY] = {ERR_REFUSED, "the keeper takes ECDSA P-256 keys alone"},
     [KEEPER_EXPIRED] = {ERR_IO, "the issuing certificate has expired: a new one is needed, signed by the root"},

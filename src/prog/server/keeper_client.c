@@ -4,18 +4,13 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "os/channel.h"
 #include "os/clock.h"
 #include "trust/keeper_protocol.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <pthread.h>
-#include <sys/socket.h>
 
 static const struct fault no_memory = {ERR_MEMORY, "keeper: no memory"};
-static const struct fault ended = {ERR_CLOSED, "keeper: the keeper ended; its log says why"};
-static const struct fault late = {ERR_AGAIN, "keeper: no answer in time"};
-static const struct fault broken = {ERR_IO, "keeper: the channel failed"};
 static const struct fault out_of_step = {ERR_IO, "keeper: an answer to what was not asked"};
 
 struct keeper_client {
@@ -27,65 +22,21 @@ struct keeper_client {
     struct buffer packet;
 };
 
-static err wait_for(const struct keeper_client *c, short events, int64_t deadline_ms)
+/* What is left until the deadline: 0 still takes what is there already. */
+static int left_ms(int64_t deadline_ms)
 {
-    for (;;) {
-        struct pollfd wanted = {c->channel, events, 0};
-        int64_t left_ms = deadline_ms - monotonic_ms(machine_clock());
-        if (left_ms <= 0)
-            return &late;
-        int ready = poll(&wanted, 1, (int)left_ms);
-        if (ready > 0)
-            return OK; /* also on a hang-up: the call that follows tells */
-        if (ready < 0 && errno != EINTR)
-            return &broken;
-    }
-}
-
-static bool may_pass(void)
-{
-    return errno == EAGAIN || errno == EINTR;
-}
-
-static err give(struct keeper_client *c, int64_t deadline_ms)
-{
-    for (;;) {
-        TRY(wait_for(c, POLLOUT, deadline_ms));
-        ssize_t sent = send(c->channel, c->packet.at, c->packet.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent == (ssize_t)c->packet.len)
-            return OK;
-        if (sent >= 0 || !may_pass())
-            return sent < 0 && (errno == EPIPE || errno == ECONNRESET) ? &ended : &broken;
-    }
-}
-
-/* Leaves the next packet in c->packet. */
-static err take(struct keeper_client *c, int64_t deadline_ms)
-{
-    buffer_clear(&c->packet);
-    uint8_t *at = buffer_reserve(&c->packet, KEEPER_ANSWER_MAX);
-    if (!at)
-        return &no_memory;
-    for (;;) {
-        TRY(wait_for(c, POLLIN, deadline_ms));
-        ssize_t got = recv(c->channel, at, KEEPER_ANSWER_MAX, MSG_DONTWAIT | MSG_TRUNC);
-        if (got > KEEPER_ANSWER_MAX)
-            return &broken;
-        if (got > 0) {
-            buffer_filled(&c->packet, (size_t)got);
-            return OK;
-        }
-        if (got == 0 || !may_pass())
-            return got == 0 || errno == ECONNRESET ? &ended : &broken;
-    }
+    int64_t left = deadline_ms - monotonic_ms(machine_clock());
+    return left > 0 ? (int)left : 0;
 }
 
 /* The answer numbered `number`. Earlier ones are to questions that were given up: they are thrown away. */
 static err take_answer(struct keeper_client *c, uint32_t number, int64_t deadline_ms, struct keeper_answer *out)
 {
     do {
-        TRY(take(c, deadline_ms));
-        TRY(keeper_answer_decode(buffer_view(&c->packet), out));
+        buffer_clear(&c->packet);
+        TRY(channel_receive(c->channel, &c->packet, left_ms(deadline_ms)));
+        if (keeper_answer_decode(buffer_view(&c->packet), out))
+            return &out_of_step; /* not ERR_MALFORMED: that would be the requester's doing */
         if (out->kind == KEEPER_REFUSED && out->number == 0)
             return keeper_refusal_fault(out->refusal);
     } while (out->number < number);
@@ -98,7 +49,7 @@ static err ask(struct keeper_client *c, struct keeper_request *request, struct k
     request->number = ++c->number;
     buffer_clear(&c->packet);
     TRY(keeper_request_encode(request, &c->packet));
-    TRY(give(c, deadline_ms));
+    TRY(channel_send(c->channel, buffer_view(&c->packet), c->timeout_ms));
     TRY(take_answer(c, request->number, deadline_ms, answer));
     return answer->kind == KEEPER_REFUSED ? keeper_refusal_fault(answer->refusal) : OK;
 }

@@ -7,9 +7,9 @@
 
 struct keeper_client;
 
-/* Borrows the channel (a SOCK_SEQPACKET descriptor) for its life, waits up to timeout_ms for the keeper's greeting, and
- * appends its chain (PEM, issuing then root). timeout_ms also bounds each later question. Gives. ERR_CLOSED: the keeper
- * ended, its log says why. ERR_AGAIN: it took too long. */
+/* Borrows the channel (one end of os/channel.h's pair) for its life, waits up to timeout_ms for the keeper's greeting,
+ * and appends its chain (PEM, issuing then root). timeout_ms also bounds each later question. Gives. ERR_CLOSED: the
+ * keeper ended, its log says why. ERR_AGAIN: it took too long. */
 MUST err keeper_client_open(int channel, int timeout_ms, struct buffer *chain_pem, struct keeper_client **out);
 void keeper_client_close(struct keeper_client *client); /* takes; NULL is fine */
 
