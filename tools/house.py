@@ -151,14 +151,16 @@ def check_tests(say):
 
 
 def check_objects(folder, rooms, say):
-    """Writable data in any room but prog: .data and .bss symbols that nm calls D, d, B, b or C."""
+    """Writable data in any room but prog. Constants that hold addresses (.data.rel.ro) are read-only once loaded."""
     for room in rooms:
         for library in pathlib.Path(folder).rglob(f"libroom_{room}.a"):
-            listing = subprocess.run(["nm", "-A", library], capture_output=True, text=True, check=True).stdout
+            listing = subprocess.run(["objdump", "-t", library], capture_output=True, text=True, check=True).stdout
+            member = "?"
             for line in listing.splitlines():
-                match = re.search(r":([^:]+\.o):.* ([DdBbC]) (\S+)$", line)
-                if match and not re.match(r"(__|\.|completed|_?asan|_?ubsan|\.L)", match.group(3)):
-                    say(SRC / room / match.group(1), 0, f"a writable global: {match.group(3)}")
+                member = line.split(":")[0] if re.match(r"\S+\.o:", line) else member
+                match = re.match(r"[0-9a-f]+ .{7} (\.(?:data|bss|tdata)(?!\.rel\.ro)\S*|\*COM\*)\s+[0-9a-f]+\s+(\S+)$", line)
+                if match and not re.match(r"(__|\.|completed|_?asan|_?ubsan)", match.group(2)) and match.group(1) != match.group(2):
+                    say(SRC / room / member, 0, f"a writable global: {match.group(2)}")
 
 
 def main(args):

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "os/file.h"
+#include "store/sqlite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,9 +31,20 @@ static const char pragmas[] = "PRAGMA temp_store = MEMORY;"
                               "PRAGMA cell_size_check = ON;"
                               "PRAGMA foreign_keys = OFF;";
 
-static bool no_room_left(int os_error)
+static bool no_room_left(int number)
 {
-    return os_error == ENOSPC || os_error == EDQUOT || os_error == EFBIG;
+    return number == ENOSPC || number == EDQUOT || number == EFBIG;
+}
+
+/* What the operating system said of the file that the last failure was about. A commit writes the log, whose errors do
+ * not reach sqlite3_system_errno. */
+static int os_error(sqlite3 *handle)
+{
+    int said = sqlite3_system_errno(handle);
+    sqlite3_file *log = NULL;
+    if (said || sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) || !log || !log->pMethods)
+        return said;
+    return log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &said) ? 0 : said;
 }
 
 static err fault_of(sqlite3 *handle, int code)
@@ -52,7 +64,7 @@ static err fault_of(sqlite3 *handle, int code)
         if (code == SQLITE_IOERR_NOMEM)
             return &no_memory;
         /* The shared-memory file of the log can only fail to grow for want of room. */
-        return code == SQLITE_IOERR_SHMSIZE || no_room_left(sqlite3_system_errno(handle)) ? &no_room : &failed;
+        return code == SQLITE_IOERR_SHMSIZE || no_room_left(os_error(handle)) ? &no_room : &failed;
     default:
         return &failed;
     }
@@ -68,7 +80,7 @@ err database_fault(struct database *db, int code)
     err fault = fault_of(db->handle, exact);
     if (db->last_said != exact)
         log_line(&db->log, LOG_ERROR, "the store failed", "code=%d errno=%d sqlite=\"%s\"", exact,
-                 sqlite3_system_errno(db->handle), sqlite3_errmsg(db->handle));
+                 os_error(db->handle), sqlite3_errmsg(db->handle));
     db->last_said = exact;
     return fault;
 }
@@ -98,6 +110,13 @@ static err open_handle(const struct database_options *options, struct database *
     (void)sqlite3_busy_timeout(db->handle, WAIT_MS); /* fails for a handle that is none only, as the next */
     (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     return database_run(db, pragmas);
+}
+
+void sqlite_prepare(void)
+{
+    uint8_t drawn;
+    (void)sqlite3_initialize(); /* an opener says it when this failed */
+    sqlite3_randomness(sizeof drawn, &drawn);
 }
 
 err database_open(const struct database_options *options, struct database *out)

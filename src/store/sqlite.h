@@ -14,6 +14,9 @@ struct sqlite_options {
     struct log log;          /* what SQLite says about its failures goes there */
 };
 
+/* Draws what SQLite would otherwise take from files on first use; before the process enters a sandbox. */
+void sqlite_prepare(void);
+
 /* Makes or migrates the database; nobody counts as connected afterwards. One writer at a time, and before any reader:
  * the caller holds the folder's lock (os/file.h). ERR_UNSUPPORTED: the file is no Holdfast database, or was written by
  * a newer release. ERR_FULL: no room on the disk. ERR_IO: damaged or unreadable. Gives; end it with its own `close`. */

@@ -55,7 +55,7 @@ class Api:
 
     def sign_in(self, name="ada", password=PASSWORD):
         answer = self.ask("POST", "/api/v1/session", {"name": name, "password": password})
-        if answer.status == 201:
+        if answer.status == 200:
             self.token = answer.json["token"]
         return answer
 
@@ -65,7 +65,7 @@ class Api:
         return answer.json["token"]
 
     def events(self, **query):
-        return self.get("/api/v1/events?" + urllib.parse.urlencode({"limit": 1000, **query}))["events"]
+        return self.get("/api/v1/events?" + urllib.parse.urlencode({"limit": 500, **query}))["events"]
 
     def wait_event(self, kind, device=None, after=0):
         """Waits for an event of the kind by listening to the live stream, from `after` on."""

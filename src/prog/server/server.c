@@ -8,9 +8,12 @@
 #include "os/sandbox.h"
 #include "os/signals.h"
 #include "os/socket.h"
+#include "os/tls.h"
 #include "prog/server/compose.h"
+#include "store/sqlite.h"
 #include "trust/account.h"
 #include "trust/token.h"
+#include "wire/json.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -164,6 +167,10 @@ static err open_up(struct steward *w, const struct server_settings *settings)
     struct server *s = &w->server;
     char folder[FOLDER_MAX];
     TRY(signals_hold());
+    /* What these load or draw on first use, they could not within the sandbox. */
+    TRY(tls_prepare());
+    json_seed();
+    sqlite_prepare();
     TRY(server_prepare(s, settings));
     TRY(enter_sandbox(settings, folder));
     log_line(&s->log, LOG_INFO, "sandbox entered", "files=\"%s/server only\" programs=none proven=%s", settings->data,
