@@ -31,7 +31,7 @@ class Server:
         }
         self.settings.update({name.replace("__", "-").replace("_", "."): value for name, value in settings.items()})
         self.launcher = None
-        self.texts = queue.Queue()
+        self.texts = None
 
     def __enter__(self):
         return self.start()
@@ -43,16 +43,18 @@ class Server:
 
     def start(self):
         wishes = [word for name, value in self.settings.items() for word in ("--set", f"{name}={value}")]
+        self.texts = queue.Queue()
         self.launcher = subprocess.Popen(
             [BUILD / "holdfastd", *wishes], stdout=subprocess.PIPE, stderr=open(self.log, "ab"), text=True)
-        threading.Thread(target=self._read_texts, args=(self.launcher.stdout,), daemon=True).start()
+        threading.Thread(target=self._read_texts, args=(self.launcher.stdout, self.texts), daemon=True).start()
         self.wait_ready()
         return self
 
-    def _read_texts(self, stdout):
+    @staticmethod
+    def _read_texts(stdout, texts):
         for line in stdout:
-            self.texts.put(line)
-        self.texts.put(None)
+            texts.put(line)
+        texts.put(None)
 
     def wait_ready(self):
         """Waits for a start-up text and takes what it says; also after the server was killed and came again."""

@@ -22,7 +22,8 @@
 enum {
     CHORES_MS = 60000,       /* how often the chores are looked at */
     EXPIRE_EVERY = 30,       /* chores between two clean-ups of what expired */
-    LEAVE_MS = 2000,         /* what sessions get to hear that the server stops */
+    LEAVE_MS = 2000,         /* the longest that peers get to hear that the server stops */
+    LEAVE_LOOK_MS = 10,      /* how often it is looked whether all have */
     TELL_MS = 10000,
 };
 
@@ -33,7 +34,7 @@ struct steward {
     struct signals signals;
     struct timer chores, leave;
     unsigned rounds;
-    bool leaving;
+    int64_t leave_at_ms; /* 0: nobody asked us to stop */
 };
 
 static err tell_event(struct server *s, enum event_kind kind)
@@ -124,7 +125,10 @@ static void do_chores(struct timer *timer)
 
 static void leave(struct timer *timer)
 {
-    loop_stop(CONTAINER(timer, struct steward, leave)->loop);
+    struct steward *w = CONTAINER(timer, struct steward, leave);
+    bool all_left = !counter_read(&w->server.counts.connections_now);
+    if (all_left || loop_now_ms(w->loop) >= w->leave_at_ms || loop_timer_set(w->loop, &w->leave, LEAVE_LOOK_MS))
+        loop_stop(w->loop);
 }
 
 static void caught(struct signals *signals, int signal)
@@ -132,11 +136,11 @@ static void caught(struct signals *signals, int signal)
     struct steward *w = CONTAINER(signals, struct steward, signals);
     if (signal != SIGTERM && signal != SIGINT)
         return;
-    if (w->leaving || loop_timer_set(w->loop, &w->leave, LEAVE_MS)) {
+    if (w->leave_at_ms || loop_timer_set(w->loop, &w->leave, LEAVE_LOOK_MS)) {
         loop_stop(w->loop); /* the second time at once */
         return;
     }
-    w->leaving = true;
+    w->leave_at_ms = loop_now_ms(w->loop) + LEAVE_MS;
     floor_shut(w->server.floor);
 }
 
