@@ -71,7 +71,7 @@ static void print_event(const struct invocation *with, const json_t *event)
     } else {
         show_local(member_text(event, "time"), time);
         snprintf(kind, sizeof kind, "  %-21s ", member_text(event, "kind"));
-        put_format(&detail, " %s  ", device ? device : "-");
+        put_format(&detail, "%-16s ", device ? device : "-");
         put_detail(&detail, json_object_get(event, "detail"));
         printf("%s  ", time);
         print_harmless(severity ? severity : "?", severity_tint(severity));
