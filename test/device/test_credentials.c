@@ -4,19 +4,11 @@
 
 #include "base/memory.h"
 #include "core/principal.h"
-#include "crypto/certificate_order.h"
+#include "device/authority.h"
 #include "device/tree.h"
-#include "os/clock.h"
-#include "os/file.h"
 
-#define DAY_US (86400 * 1000000LL)
 #define NOW_US 1769847300000000LL
-
-/* An authority of two floors. */
-struct authority {
-    struct key *root_key, *issuing_key;
-    struct buffer root, issuing; /* DER */
-};
+#define DAY_US AUTHORITY_DAY_US
 
 struct fixture {
     struct tree tree;
@@ -24,52 +16,13 @@ struct fixture {
     struct credentials credentials;
 };
 
-static void issue(enum certificate_role role, const struct key *subject, const struct key *issuer_key, struct bytes issuer,
-                  const char *uri, struct buffer *out)
-{
-    SCOPED(buffer_drop) struct buffer public = {.max = KEY_PUBLIC_MAX};
-    const struct certificate_name name = {CERTIFICATE_NAME_URI, bytes_of_text(uri)};
-    const bool is_device = role == CERTIFICATE_CLIENT;
-    assert_null(key_put_public(subject, &public));
-    const struct certificate_order order = {
-        .role = role,
-        .common_name = BYTES("somebody"),
-        .public_key = buffer_view(&public),
-        .names = uri ? &name : NULL,
-        .name_count = uri ? 1 : 0,
-        .not_before_us = NOW_US - (is_device ? 0 : DAY_US),
-        .not_after_us = NOW_US + (is_device ? DAY_US : 10 * DAY_US),
-        .issuer_key = issuer_key,
-        .issuer = issuer,
-        .dice = machine_dice(),
-    };
-    out->max = CERTIFICATE_MAX;
-    assert_null(certificate_issue(&order, out));
-}
-
-static void open_authority(struct authority *a)
-{
-    assert_null(key_generate(KEY_P256, &a->root_key));
-    assert_null(key_generate(KEY_P256, &a->issuing_key));
-    issue(CERTIFICATE_ROOT, a->root_key, a->root_key, (struct bytes){NULL, 0}, NULL, &a->root);
-    issue(CERTIFICATE_ISSUING, a->issuing_key, a->root_key, buffer_view(&a->root), NULL, &a->issuing);
-}
-
-static void close_authority(struct authority *a)
-{
-    key_drop(a->root_key);
-    key_drop(a->issuing_key);
-    buffer_drop(&a->root);
-    buffer_drop(&a->issuing);
-}
-
 static int open_fixture(void **state)
 {
     struct fixture *f = MEM_NEW(struct fixture);
     char why[WHY_TEXT];
     tree_open(&f->tree);
-    open_authority(&f->ours);
-    open_authority(&f->foreign);
+    authority_open(&f->ours, NOW_US);
+    authority_open(&f->foreign, NOW_US);
     f->credentials.key_pem.max = KEY_PEM_MAX;
     f->credentials.root_pem.max = f->credentials.chain_pem.max = CREDENTIALS_FILE_MAX;
     assert_null(credentials_key(f->tree.root, &f->credentials.key_pem, why));
@@ -83,20 +36,21 @@ static int close_fixture(void **state)
 {
     struct fixture *f = *state;
     credentials_drop(&f->credentials);
-    close_authority(&f->ours);
-    close_authority(&f->foreign);
+    authority_close(&f->ours);
+    authority_close(&f->foreign);
     tree_close(&f->tree);
     mem_drop(f);
     return 0;
 }
 
-/* Appends the PEM of a device's certificate, issued by a for the key of the credentials, or for another one. */
+/* Appends the PEM of a device's certificate that a issued for the key of the credentials. */
 static void offer_leaf(struct fixture *f, const struct authority *a, const char *uri, struct buffer *pem)
 {
     SCOPED(key_drop_scoped) struct key *key = NULL;
     SCOPED(buffer_drop) struct buffer der = {0};
+    const struct certificate_name name = {CERTIFICATE_NAME_URI, bytes_of_text(uri)};
     assert_null(key_read_pem(buffer_view(&f->credentials.key_pem), (struct bytes){NULL, 0}, &key));
-    issue(CERTIFICATE_CLIENT, key, a->issuing_key, buffer_view(&a->issuing), uri, &der);
+    authority_issue(a, &(struct authority_order){CERTIFICATE_CLIENT, key, uri ? &name : NULL}, &der);
     assert_null(certificate_put_pem(buffer_view(&der), pem));
 }
 
