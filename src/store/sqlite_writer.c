@@ -196,6 +196,16 @@ static err bound_size(struct sqlite_writer *w, uint64_t bytes_max)
     return database_run(&w->db, sql);
 }
 
+/* A server that was killed could not say that its sessions ended. The commit is made whether there were any or not: it
+ * opens whatever SQLite opens late, such as the folder to sync it for a new log, while that is still allowed. */
+static err first_commit(struct sqlite_writer *w)
+{
+    return database_run(&w->db, "BEGIN IMMEDIATE;"
+                                "UPDATE device SET connected_us = 0 WHERE connected_us <> 0;"
+                                "UPDATE tally SET samples = samples;"
+                                "COMMIT");
+}
+
 static err prepare(struct sqlite_writer *w, const struct sqlite_options *options)
 {
     uint64_t seed;
@@ -203,8 +213,7 @@ static err prepare(struct sqlite_writer *w, const struct sqlite_options *options
     TRY(database_run(&w->db, pragmas));
     TRY(bound_size(w, options->bytes_max));
     TRY(schema_migrate(&w->db));
-    /* A server that was killed could not say that its sessions ended. */
-    TRY(database_run(&w->db, "UPDATE device SET connected_us = 0 WHERE connected_us <> 0"));
+    TRY(first_commit(w));
     TRY(database_number(&w->db, "SELECT count(*) FROM arrival", &w->arrivals));
     (void)sqlite3_wal_hook(w->db.handle, log_grew, w);
     sqlite3_randomness(sizeof seed, &seed);

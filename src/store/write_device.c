@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite_writer.h"
 
+#include <string.h>
+
 static const struct fault exists = {ERR_EXISTS, "store: a device with this id is enrolled already"};
 static const struct fault unknown_token = {ERR_ABSENT, "store: there is no such enrolment token"};
 static const struct fault token_expired = {ERR_EXPIRED, "store: the enrolment token has expired"};
@@ -56,10 +58,12 @@ static err add_device(struct sqlite_writer *w, const struct device *d, const cha
 /* Every reason to refuse is looked at before the first change; the one writer thread lets nothing come between. */
 err apply_enrolment(struct sqlite_writer *w, const struct write *write, struct write_result *result)
 {
-    TRY(token_permits(w, write, result->group));
+    char group[GROUP_MAX + 1];
+    TRY(token_permits(w, write, group));
     TRY(id_is_free(w, write->as.enrolment.device.id));
+    memcpy(result->group, group, sizeof group);
     TRY(spend(w, write->as.enrolment.token_hash));
-    return add_device(w, &write->as.enrolment.device, result->group);
+    return add_device(w, &write->as.enrolment.device, group);
 }
 
 err apply_renewal(struct sqlite_writer *w, const struct write *write, struct write_result *result)
