@@ -62,7 +62,7 @@ function options(root, { lines, unit, width, range, point }) {
         label: name,
         stroke: stroke(at),
         width: 1.5,
-        points: { show: false },
+        points: { size: 4 }, // drawn by uPlot where samples are few, so that a single one is seen
         fill: lines.length === 1 ? colour(root, "--line-fill") : undefined,
       })),
     ],
