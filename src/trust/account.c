@@ -6,7 +6,7 @@
 #include "core/principal.h"
 #include "crypto/password.h"
 #include "trust/bearer.h"
-#include "trust/report.h"
+#include "trust/notice.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -41,11 +41,11 @@ static err commit(const struct accounts *a, struct write *w)
 static void report(const struct accounts *a, enum event_kind kind, struct bytes name, const char *peer, err why)
 {
     /* What cannot be a name is not written down: it may be a password in the wrong field. */
-    const struct report said = {.kind = kind,
+    const struct notice said = {.kind = kind,
                                 .fields = {{"operator", id_is_valid(name) ? name : (struct bytes){NULL, 0}},
                                            {"reason", bytes_of_text(why ? err_text(why) : NULL)},
                                            {"peer", bytes_of_text(peer)}}};
-    report_event(a->recorder, a->clock, &said);
+    notice_record(a->recorder, a->clock, &said);
 }
 
 err account_invite(const struct accounts *a, struct secret *text)

@@ -7,7 +7,7 @@
 #include "crypto/csr.h"
 #include "trust/bearer.h"
 #include "trust/keeper_desk.h"
-#include "trust/report.h"
+#include "trust/notice.h"
 #include "trust/token.h"
 
 #include <string.h>
@@ -108,28 +108,28 @@ static err enrol(const struct enrolment *e, const struct enrol_request *request,
     return register_device(e, token, made);
 }
 
-static void report_refusal(const struct enrolment *e, err why, const char *claimed, const struct report *known)
+static void report_refusal(const struct enrolment *e, err why, const char *claimed, const struct notice *known)
 {
-    struct report report = *known;
-    report.kind = EVENT_ENROLMENT_REFUSED;
-    report.fields[0] = (struct report_field){"reason", bytes_of_text(err_text(why))};
-    report.fields[1] = (struct report_field){"claimed", bytes_of_text(claimed)};
-    report_event(e->recorder, e->clock, &report);
+    struct notice notice = *known;
+    notice.kind = EVENT_ENROLMENT_REFUSED;
+    notice.fields[0] = (struct notice_field){"reason", bytes_of_text(err_text(why))};
+    notice.fields[1] = (struct notice_field){"claimed", bytes_of_text(claimed)};
+    notice_record(e->recorder, e->clock, &notice);
 }
 
 static void report_success(const struct enrolment *e, enum event_kind kind, const struct enrolled *made,
-                           const struct report *known)
+                           const struct notice *known)
 {
     char expires[TIME_TEXT];
-    struct report report = *known;
+    struct notice notice = *known;
     time_text(made->issued.expires_us, expires);
-    report.kind = kind;
-    report.device = made->device.id;
-    report.fields[0] = (struct report_field){"group", bytes_of_text(made->device.group)};
-    report.fields[1] = (struct report_field){"serial", bytes_of_text(made->issued.serial)};
-    report.fields[2] = (struct report_field){"expires", bytes_of_text(expires)};
-    report.fields[3] = (struct report_field){"key", bytes_of_text(made->device.key_fingerprint)};
-    report_event(e->recorder, e->clock, &report);
+    notice.kind = kind;
+    notice.device = made->device.id;
+    notice.fields[0] = (struct notice_field){"group", bytes_of_text(made->device.group)};
+    notice.fields[1] = (struct notice_field){"serial", bytes_of_text(made->issued.serial)};
+    notice.fields[2] = (struct notice_field){"expires", bytes_of_text(expires)};
+    notice.fields[3] = (struct notice_field){"key", bytes_of_text(made->device.key_fingerprint)};
+    notice_record(e->recorder, e->clock, &notice);
 }
 
 err enrolment_enrol(const struct enrolment *e, const struct enrol_request *request, struct enrolled *out)
@@ -138,7 +138,7 @@ err enrolment_enrol(const struct enrolment *e, const struct enrol_request *reque
     struct token token = {0};
     struct enrolled made = {.issued.certificate.max = CERTIFICATE_MAX};
     err refused = enrol(e, request, &csr, &token, &made);
-    struct report known = {.fields[4] = {"token", bytes_of_text(token.id)}, /* its public handle */
+    struct notice known = {.fields[4] = {"token", bytes_of_text(token.id)}, /* its public handle */
                            .fields[5] = {"peer", bytes_of_text(request->peer)}};
     if (refused) {
         /* An id that is merely claimed is put down as a claim; one that clashes concerns the device that has it. */
@@ -184,7 +184,7 @@ err enrolment_renew(const struct enrolment *e, const struct renew_request *reque
     struct csr csr = {0};
     struct enrolled made = {.issued.certificate.max = CERTIFICATE_MAX};
     err refused = renew(e, request, &csr, &made);
-    const struct report known = {.device = request->device_id, .fields[5] = {"peer", bytes_of_text(request->peer)}};
+    const struct notice known = {.device = request->device_id, .fields[5] = {"peer", bytes_of_text(request->peer)}};
     if (refused) {
         report_refusal(e, refused, csr.common_name, &known);
         enrolled_drop(&made);
