@@ -327,6 +327,7 @@ static void gather(struct clerk *clerk)
 static void *run(void *self)
 {
     struct clerk *clerk = self;
+    (void)pthread_setname_np(pthread_self(), "store"); /* for people who look at threads; nothing depends on it */
     for (;;) {
         gather(clerk);
         if (clerk->trouble.state != CLERK_OK && !clerk->pile.first)
@@ -349,7 +350,6 @@ static err start_thread(struct clerk *clerk)
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed)
         return &no_thread;
-    (void)pthread_setname_np(clerk->thread, "store"); /* for people who look at threads; nothing depends on it */
     return OK;
 }
 
