@@ -31,7 +31,11 @@ static const struct fault no_owner = {ERR_IO, "launcher: a data folder cannot be
 static const struct fault no_user = {ERR_ABSENT, "launcher: as root it needs the users of process.user and process.keeper-user; "
                                                  "make them with: adduser --system --group --no-create-home NAME"};
 
-enum { PATH_MAX_BYTES = 4096, BACK_OFF_MS = 1000, BACK_OFF_MAX_MS = 30000, STEADY_MS = 60000, ARGUMENTS_MAX = 160, NAMES_MAX = 2048 };
+enum { PATH_MAX_BYTES = 4096, ARGUMENTS_MAX = 160, NAMES_MAX = 2048 };
+
+/* Each start waits twice as long as the one before, until a pair lived steadily. A server that was ready before it ended is
+ * missed by its devices and starts well, so it is not kept waiting as long as one that cannot start. */
+enum { BACK_OFF_MS = 100, BACK_OFF_READY_MAX_MS = 1000, BACK_OFF_MAX_MS = 10000, STEADY_MS = 10000 };
 
 struct launcher {
     const struct launch *launch;
@@ -46,6 +50,7 @@ struct launcher {
     struct timer again;
     pid_t keeper, server;
     int64_t started_ms, back_off_ms;
+    bool ready; /* the present server said its start-up text */
     bool stopping;
     int status;
 };
@@ -204,6 +209,7 @@ static void told(struct watcher *watcher, uint32_t events)
     watcher->fd = -1;
     if (failed)
         return; /* it ended before it was ready; its end is reported too */
+    l->ready = true;
     printf("%s", buffer_text(&text));
     remind_of_root_key(l);
     fflush(stdout);
@@ -217,12 +223,13 @@ static err start(struct launcher *l)
     SCOPED(fd_close) int for_server = -1;
     SCOPED(fd_close) int report = -1;
     int ours;
+    l->started_ms = loop_now_ms(l->loop);
+    l->ready = false;
     TRY(channel_pair(&for_keeper, &for_server));
     TRY(channel_pair(&ours, &report));
     l->report.fd = ours;
     TRY(loop_watch(l->loop, &l->report, EPOLLIN));
     TRY(start_keeper(l, for_keeper));
-    l->started_ms = loop_now_ms(l->loop);
     return start_server(l, for_server, report);
 }
 
@@ -236,12 +243,15 @@ static void kill_both(struct launcher *l, int signal)
 
 static void come_again(struct launcher *l)
 {
+    int64_t most_ms = l->ready ? BACK_OFF_READY_MAX_MS : BACK_OFF_MAX_MS;
     if (loop_now_ms(l->loop) - l->started_ms > STEADY_MS)
         l->back_off_ms = BACK_OFF_MS;
+    if (l->back_off_ms > most_ms)
+        l->back_off_ms = most_ms;
     log_line(&l->log, LOG_WARN, "starting again", "in_ms=%lld", (long long)l->back_off_ms);
     if (loop_timer_set(l->loop, &l->again, l->back_off_ms))
         loop_stop(l->loop);
-    l->back_off_ms = l->back_off_ms * 2 < BACK_OFF_MAX_MS ? l->back_off_ms * 2 : BACK_OFF_MAX_MS;
+    l->back_off_ms *= 2;
 }
 
 static void forget_report(struct launcher *l)
