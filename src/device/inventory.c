@@ -4,7 +4,6 @@
 
 #include "base/list.h"
 #include "base/text.h"
-#include "core/limits.h"
 #include "device/dpkg.h"
 #include "device/os_release.h"
 #include "os/file.h"
@@ -174,7 +173,7 @@ static void put_facts(struct buffer *b, const struct machine_facts *f)
 static err put_documents(const struct machine_facts *facts, const struct package_list *list, struct inventory *out)
 {
     struct bytes items = buffer_view(&list->items);
-    bool whole = list->listed == list->total && items.len <= PAYLOAD_MAX - FACTS_MAX;
+    bool whole = list->listed == list->total && items.len <= INVENTORY_PAYLOAD_MAX - FACTS_MAX;
     put_text(&out->inventory, "{\"inventory\":{");
     put_facts(&out->inventory, facts);
     if (list->known && whole) {
@@ -199,8 +198,8 @@ static err put_documents(const struct machine_facts *facts, const struct package
 err inventory_make(const struct site *site, enum inventory_scope scope, struct inventory *out)
 {
     struct machine_facts facts;
-    struct package_list list = {.reader = {.found = list_package}, .items = {.max = PAYLOAD_MAX - 256}};
-    *out = (struct inventory){.inventory = {.max = PAYLOAD_MAX}, .packages = {.max = PAYLOAD_MAX}};
+    struct package_list list = {.reader = {.found = list_package}, .items = {.max = INVENTORY_PAYLOAD_MAX - 256}};
+    *out = (struct inventory){.inventory = {.max = INVENTORY_PAYLOAD_MAX}, .packages = {.max = INVENTORY_PAYLOAD_MAX}};
     machine_facts_read(site, &facts);
     err unread = scope == INVENTORY_ALL ? read_packages(site, &list) : &withheld;
     list.note = unread ? unread->text : NULL;

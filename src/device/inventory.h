@@ -3,12 +3,14 @@
 #pragma once
 
 #include "base/buffer.h"
+#include "core/limits.h"
 #include "device/proc.h"
 #include "device/site.h"
 
 enum {
     INVENTORY_TEXT = 128,          /* bytes of each text, with its NUL */
     INVENTORY_PACKAGES_MAX = 5000, /* packages that are listed */
+    INVENTORY_PAYLOAD_MAX = PAYLOAD_MAX - 2048, /* bytes of a document: a server may take PAYLOAD_MAX for the packet */
 };
 
 enum inventory_scope {
@@ -28,8 +30,8 @@ struct machine_facts {
 /* Never fails: what cannot be read is not known. */
 void machine_facts_read(const struct site *site, struct machine_facts *out);
 
-/* Payloads for devices/{id}/twin/reported, each one JSON object and at most PAYLOAD_MAX bytes. `packages` stays empty
- * unless the list of packages is too long to stand in the inventory. */
+/* Payloads for devices/{id}/twin/reported, each one JSON object of at most INVENTORY_PAYLOAD_MAX bytes.
+ * `packages` stays empty unless the list of packages is too long to stand in the inventory. */
 struct inventory {
     struct buffer inventory; /* {"inventory":{"os":...,"packages":[...]}} */
     struct buffer packages;  /* {"packages":{"total":7000,"truncated":true,"list":[...]}} */

@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "device/inventory.h"
 
-#include "core/limits.h"
 #include "device/tree.h"
 
 #include <jansson.h>
@@ -111,7 +110,7 @@ static void too_many_packages(void **state)
         put_format(&status, "Package: a-package-with-a-name-%d\nStatus: install ok installed\nVersion: 1.%d\n\n", i, i);
     tree_write_bytes(t, "var/lib/dpkg/status", status.at, status.len);
     assert_null(inventory_make(&site, INVENTORY_ALL, &got));
-    assert_true(got.inventory.len <= PAYLOAD_MAX && got.packages.len <= PAYLOAD_MAX);
+    assert_true(got.inventory.len <= INVENTORY_PAYLOAD_MAX && got.packages.len <= INVENTORY_PAYLOAD_MAX);
     json_t *root = parse(&got.inventory), *more = parse(&got.packages);
     json_t *packages = json_object_get(more, "packages");
     assert_null(json_object_get(json_object_get(root, "inventory"), "packages"));
