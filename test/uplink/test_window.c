@@ -18,7 +18,7 @@ static void test_settles_in_order(void **state)
     assert_true(window_number(&w, b, &number));
     assert_int_equal(number, 11);
     window_settle(&w, b);
-    assert_false(window_number(&w, b, &number)); /* settled once is enough */
+    assert_false(window_number(&w, b, &number));  /* settled once is enough */
     assert_int_equal(window_take_settled(&w), 0); /* the oldest is still out */
     window_settle(&w, a);
     assert_int_equal(window_take_settled(&w), 11);
