@@ -67,7 +67,7 @@ def print_plan(rooms, programs):
 
 
 def print_fuzzers():
-    for path in sorted((TOP / "test" / "fuzz").glob("fuzz_*.c")):
+    for path in sorted((TOP / "tests" / "fuzz").glob("fuzz_*.c")):
         linked = re.match(r"/\* fuzz:([^*]*)\*/", path.read_text())
         print(path, ",".join(re.findall(r"\w+", linked.group(1))), sep="|")
 
@@ -142,7 +142,7 @@ def check_file(path, rooms, say):
 
 
 def check_tests(say):
-    for path in (TOP / "test").rglob("*"):
+    for path in (TOP / "tests").rglob("*"):
         if path.suffix not in (".c", ".h", ".py", ".mjs") or "node_modules" in path.parts:
             continue
         for number, line in enumerate(path.read_text().splitlines(), 1):
@@ -168,7 +168,7 @@ def main(args):
     if args[:1] == ["--plan"]:
         return print_plan(rooms, programs)
     if args[:1] == ["--tests"]:
-        return print("\n".join(sorted(map(str, (TOP / "test" / args[1]).glob("test_*.c")))))
+        return print("\n".join(sorted(map(str, (TOP / "tests" / args[1]).glob("test_*.c")))))
     if args[:1] == ["--fuzzers"]:
         return print_fuzzers()
     if args[:1] in (["-h"], ["--help"]):

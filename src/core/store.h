@@ -1,5 +1,5 @@
 /* The store port: what is kept, and how it is asked for. Filled by store/sqlite.h and store/memory.h; one conformance
- * suite (test/store) runs against every filler. No SQL, no cursors, no clock: times are handed in.
+ * suite (tests/store) runs against every filler. No SQL, no cursors, no clock: times are handed in.
  *
  * One thread writes: begin, apply..., commit. Readers are opened apart, each used by one thread at a time. */
 /* SPDX-License-Identifier: Apache-2.0 */

@@ -11,19 +11,14 @@
 
 enum { ROOM = 1 << 20 };
 
-#define TEXT(literal)                                                                                                  \
-    {                                                                                                                  \
-        (const uint8_t *)(literal), sizeof(literal) - 1                                                                \
-    }
-
 /* Two user properties and two subscription identifiers, as they lie in a block. */
-#define BLOCK TEXT("\x26\0\1a\0\1b\x0b\5\x26\0\0\0\0\x0b\x80\1")
+#define BLOCK BYTES_ROW("\x26\0\1a\0\1b\x0b\5\x26\0\0\0\0\x0b\x80\1")
 
 static const struct mqtt_properties none = {0};
 
 static const struct mqtt_packet packets[] = {
     {MQTT_CONNECT,
-     .as.connect = {.version = MQTT_3_1_1, .client_id = TEXT("sensor-7"), .keep_alive = 60, .clean_start = true}},
+     .as.connect = {.version = MQTT_3_1_1, .client_id = BYTES_ROW("sensor-7"), .keep_alive = 60, .clean_start = true}},
     {MQTT_CONNECT,
      .as.connect = {.version = MQTT_5,
                     .properties = {.present = MQTT_HAS(SESSION_EXPIRY) | MQTT_HAS(RECEIVE_MAXIMUM) |
@@ -36,8 +31,8 @@ static const struct mqtt_packet packets[] = {
                                    .topic_alias_maximum = 4,
                                    .request_response = 1,
                                    .block = BLOCK,
-                                   .authentication_method = TEXT("SCRAM"),
-                                   .authentication_data = TEXT("\0\1\2")},
+                                   .authentication_method = BYTES_ROW("SCRAM"),
+                                   .authentication_data = BYTES_ROW("\0\1\2")},
                     .has_will = true,
                     .has_username = true,
                     .has_password = true,
@@ -47,15 +42,15 @@ static const struct mqtt_packet packets[] = {
                                             .will_delay = 5,
                                             .payload_format = 1,
                                             .message_expiry = 60,
-                                            .content_type = TEXT("text/plain"),
-                                            .response_topic = TEXT("answers"),
-                                            .correlation_data = TEXT("\xff")},
-                             .topic = TEXT("devices/7/events"),
-                             .payload = TEXT("gone"),
+                                            .content_type = BYTES_ROW("text/plain"),
+                                            .response_topic = BYTES_ROW("answers"),
+                                            .correlation_data = BYTES_ROW("\xff")},
+                             .topic = BYTES_ROW("devices/7/events"),
+                             .payload = BYTES_ROW("gone"),
                              .qos = 2,
                              .retain = true},
-                    .username = TEXT("u"),
-                    .password = TEXT("\0p")}},
+                    .username = BYTES_ROW("u"),
+                    .password = BYTES_ROW("\0p")}},
     {MQTT_CONNACK, .as.connack = {.session_present = true}},
     {MQTT_CONNACK, .as.connack = {.reason = MQTT_NOT_AUTHORIZED}},
     {MQTT_CONNACK,
@@ -64,38 +59,38 @@ static const struct mqtt_packet packets[] = {
                                               MQTT_HAS(REASON_STRING) | MQTT_HAS(MAXIMUM_QOS) |
                                               MQTT_HAS(RETAIN_AVAILABLE) | MQTT_HAS(WILDCARD_AVAILABLE) |
                                               MQTT_HAS(SUBSCRIPTION_ID_AVAILABLE) | MQTT_HAS(SHARED_AVAILABLE),
-                                   .assigned_client_id = TEXT("x"),
+                                   .assigned_client_id = BYTES_ROW("x"),
                                    .server_keep_alive = 30,
-                                   .response_information = TEXT("r"),
-                                   .server_reference = TEXT("other.example:8883"),
-                                   .reason_string = TEXT("why"),
+                                   .response_information = BYTES_ROW("r"),
+                                   .server_reference = BYTES_ROW("other.example:8883"),
+                                   .reason_string = BYTES_ROW("why"),
                                    .maximum_qos = 1}}},
-    {MQTT_PUBLISH, .as.publish = {.topic = TEXT("a/b"), .payload = TEXT("{}"), .retain = true}},
+    {MQTT_PUBLISH, .as.publish = {.topic = BYTES_ROW("a/b"), .payload = BYTES_ROW("{}"), .retain = true}},
     {MQTT_PUBLISH,
-     .as.publish = {.topic = TEXT("a"), .payload = TEXT("{}"), .packet_id = 65535, .qos = 1, .dup = true}},
+     .as.publish = {.topic = BYTES_ROW("a"), .payload = BYTES_ROW("{}"), .packet_id = 65535, .qos = 1, .dup = true}},
     {MQTT_PUBLISH,
      .as.publish = {.properties = {.present = MQTT_HAS(TOPIC_ALIAS) | MQTT_HAS(USER) | MQTT_HAS(SUBSCRIPTION_ID),
                                    .topic_alias = 7,
                                    .block = BLOCK},
-                    .topic = TEXT("\xc3\xa4/\xf0\x9f\x8c\x8a"),
+                    .topic = BYTES_ROW("\xc3\xa4/\xf0\x9f\x8c\x8a"),
                     .packet_id = 1,
                     .qos = 2}},
     {MQTT_PUBACK, .as.ack = {.packet_id = 1}},
     {MQTT_PUBACK, .as.ack = {.packet_id = 1, .reason = MQTT_PAYLOAD_FORMAT_INVALID}},
     {MQTT_PUBREC, .as.ack = {.packet_id = 2, .reason = MQTT_NO_MATCHING_SUBSCRIBERS}},
     {MQTT_PUBREL, .as.ack = {.packet_id = 3}},
-    {MQTT_PUBCOMP, .as.ack = {.properties = {.present = MQTT_HAS(REASON_STRING), .reason_string = TEXT("lost")},
+    {MQTT_PUBCOMP, .as.ack = {.properties = {.present = MQTT_HAS(REASON_STRING), .reason_string = BYTES_ROW("lost")},
                               .packet_id = 4,
                               .reason = MQTT_PACKET_IDENTIFIER_NOT_FOUND}},
-    {MQTT_SUBSCRIBE, .as.subscribe = {.packet_id = 9, .filters = TEXT("\0\1#\1\0\3a/+\2"), .count = 2}},
+    {MQTT_SUBSCRIBE, .as.subscribe = {.packet_id = 9, .filters = BYTES_ROW("\0\1#\1\0\3a/+\2"), .count = 2}},
     {MQTT_SUBSCRIBE,
      .as.subscribe = {.properties = {.present = MQTT_HAS(SUBSCRIPTION_ID), .subscription_id = MQTT_REMAINING_MAX},
                       .packet_id = 9,
-                      .filters = TEXT("\0\1#\0"),
+                      .filters = BYTES_ROW("\0\1#\0"),
                       .count = 1}},
-    {MQTT_SUBACK, .as.suback = {.packet_id = 9, .reasons = TEXT("\0\1\2\x80")}},
-    {MQTT_UNSUBSCRIBE, .as.subscribe = {.packet_id = 10, .filters = TEXT("\0\1#\0\3a/+"), .count = 2}},
-    {MQTT_UNSUBACK, .as.suback = {.packet_id = 10, .reasons = TEXT("\0\x11")}},
+    {MQTT_SUBACK, .as.suback = {.packet_id = 9, .reasons = BYTES_ROW("\0\1\2\x80")}},
+    {MQTT_UNSUBSCRIBE, .as.subscribe = {.packet_id = 10, .filters = BYTES_ROW("\0\1#\0\3a/+"), .count = 2}},
+    {MQTT_UNSUBACK, .as.suback = {.packet_id = 10, .reasons = BYTES_ROW("\0\x11")}},
     {MQTT_PINGREQ, .as.ending = {.reason = MQTT_SUCCESS}},
     {MQTT_PINGRESP, .as.ending = {.reason = MQTT_SUCCESS}},
     {MQTT_DISCONNECT, .as.ending = {.reason = MQTT_NORMAL_DISCONNECTION}},
@@ -103,7 +98,7 @@ static const struct mqtt_packet packets[] = {
     {MQTT_DISCONNECT, .as.ending = {.properties = {.present = MQTT_HAS(SESSION_EXPIRY), .session_expiry = UINT32_MAX},
                                     .reason = MQTT_DISCONNECT_WITH_WILL}},
     {MQTT_AUTH,
-     .as.ending = {.properties = {.present = MQTT_HAS(AUTHENTICATION_METHOD), .authentication_method = TEXT("m")},
+     .as.ending = {.properties = {.present = MQTT_HAS(AUTHENTICATION_METHOD), .authentication_method = BYTES_ROW("m")},
                    .reason = MQTT_CONTINUE_AUTHENTICATION}},
 };
 enum { PACKETS = sizeof packets / sizeof packets[0] };
@@ -111,7 +106,7 @@ enum { PACKETS = sizeof packets / sizeof packets[0] };
 static struct mqtt_packet decoded(const struct buffer *b, struct mqtt_dialect dialect)
 {
     struct mqtt_frame frame;
-    struct mqtt_packet packet;
+    struct mqtt_packet packet = {0};
     err wrong = mqtt_frame(buffer_view(b), ROOM, &frame);
     if (!wrong && frame.size != b->len)
         fail_msg("%zu bytes written, a packet of %zu", b->len, frame.size);
@@ -287,20 +282,20 @@ static void test_3_1_1_says_it_its_own_way(void **state)
 {
     (void)state;
     static const struct translation rows[] = {
-        {"not authorised", {MQTT_CONNACK, .as.connack = {.reason = MQTT_NOT_AUTHORIZED}}, TEXT("\x20\2\0\5")},
-        {"busy", {MQTT_CONNACK, .as.connack = {.reason = MQTT_SERVER_BUSY}}, TEXT("\x20\2\0\3")},
+        {"not authorised", {MQTT_CONNACK, .as.connack = {.reason = MQTT_NOT_AUTHORIZED}}, BYTES_ROW("\x20\2\0\5")},
+        {"busy", {MQTT_CONNACK, .as.connack = {.reason = MQTT_SERVER_BUSY}}, BYTES_ROW("\x20\2\0\3")},
         {"no properties",
          {MQTT_CONNACK, .as.connack = {.properties = {.present = MQTT_HAS(MAXIMUM_QOS), .maximum_qos = 1}}},
-         TEXT("\x20\2\0\0")},
+         BYTES_ROW("\x20\2\0\0")},
         {"refused filter",
-         {MQTT_SUBACK, .as.suback = {.packet_id = 1, .reasons = TEXT("\1\x87")}},
-         TEXT("\x90\4\0\1\1\x80")},
+         {MQTT_SUBACK, .as.suback = {.packet_id = 1, .reasons = BYTES_ROW("\1\x87")}},
+         BYTES_ROW("\x90\4\0\1\1\x80")},
         {"no unsuback codes",
-         {MQTT_UNSUBACK, .as.suback = {.packet_id = 1, .reasons = TEXT("\x11")}},
-         TEXT("\xb0\2\0\1")},
+         {MQTT_UNSUBACK, .as.suback = {.packet_id = 1, .reasons = BYTES_ROW("\x11")}},
+         BYTES_ROW("\xb0\2\0\1")},
         {"no puback reason",
          {MQTT_PUBACK, .as.ack = {.packet_id = 1, .reason = MQTT_QUOTA_EXCEEDED}},
-         TEXT("\x40\2\0\1")},
+         BYTES_ROW("\x40\2\0\1")},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         SCOPED(buffer_drop) struct buffer b = {.max = ROOM};
@@ -339,11 +334,11 @@ static const struct refusal refusals[] = {
     {"no protocol version", {MQTT_CONNECT, .as.connect = {.keep_alive = 1}}, {MQTT_5, MQTT_FROM_CLIENT}, ERR_REFUSED},
     {"packet identifier 0", {MQTT_PUBACK, .as.ack = {.packet_id = 0}}, {MQTT_5, MQTT_FROM_CLIENT}, ERR_REFUSED},
     {"QoS 1 without identifier",
-     {MQTT_PUBLISH, .as.publish = {.topic = TEXT("a"), .qos = 1}},
+     {MQTT_PUBLISH, .as.publish = {.topic = BYTES_ROW("a"), .qos = 1}},
      {MQTT_5, MQTT_FROM_CLIENT},
      ERR_REFUSED},
     {"QoS 0 with identifier",
-     {MQTT_PUBLISH, .as.publish = {.topic = TEXT("a"), .packet_id = 1}},
+     {MQTT_PUBLISH, .as.publish = {.topic = BYTES_ROW("a"), .packet_id = 1}},
      {MQTT_5, MQTT_FROM_CLIENT},
      ERR_REFUSED},
     {"no topic", {MQTT_PUBLISH, .as.publish = {.qos = 0}}, {MQTT_5, MQTT_FROM_CLIENT}, ERR_REFUSED},
@@ -353,11 +348,11 @@ static const struct refusal refusals[] = {
      {MQTT_5, MQTT_FROM_SERVER},
      ERR_REFUSED},
     {"a property of another packet",
-     {MQTT_PUBLISH, .as.publish = {.properties = {.present = MQTT_HAS(WILL_DELAY)}, .topic = TEXT("a")}},
+     {MQTT_PUBLISH, .as.publish = {.properties = {.present = MQTT_HAS(WILL_DELAY)}, .topic = BYTES_ROW("a")}},
      {MQTT_5, MQTT_FROM_SERVER},
      ERR_MALFORMED},
     {"a property out of its range",
-     {MQTT_PUBLISH, .as.publish = {.properties = {.present = MQTT_HAS(TOPIC_ALIAS)}, .topic = TEXT("a")}},
+     {MQTT_PUBLISH, .as.publish = {.properties = {.present = MQTT_HAS(TOPIC_ALIAS)}, .topic = BYTES_ROW("a")}},
      {MQTT_5, MQTT_FROM_SERVER},
      ERR_REFUSED},
     {"a text over its length field",
@@ -365,7 +360,7 @@ static const struct refusal refusals[] = {
      {MQTT_5, MQTT_FROM_SERVER},
      ERR_TOO_LARGE},
     {"a packet over the bound of MQTT",
-     {MQTT_PUBLISH, .as.publish = {.topic = TEXT("a"), .payload = {long_text, MQTT_REMAINING_MAX}}},
+     {MQTT_PUBLISH, .as.publish = {.topic = BYTES_ROW("a"), .payload = {long_text, MQTT_REMAINING_MAX}}},
      {MQTT_5, MQTT_FROM_SERVER},
      ERR_TOO_LARGE},
 };

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line against a scripted HTTPS server: what it asks, what it prints, how it ends.
 
-  test/prog/test_cli.py HOLDFAST      HOLDFAST is the program under test
+  tests/prog/test_cli.py HOLDFAST      HOLDFAST is the program under test
 """
 import hashlib
 import http.server
