@@ -16,7 +16,7 @@ struct rule {
     err (*allows)(const struct rule *self, const struct request *r) MUST;
 };
 
-/* Is the device that a certificate names still known? Asked of another thread, so the answer comes later and on the
+/* Is the device that a certificate names still known, and the certificate that of its present enrolment? Asked of another thread, so the answer comes later and on the
  * loop's own thread, by flow_resume. ERR_FULL: too many are being asked; nothing will come. */
 struct registry {
     err (*identify)(struct registry *self, struct request *r) MUST;

@@ -33,6 +33,7 @@ struct request {
     enum verb verb;
     const struct principal *who; /* borrowed until done */
     const char *peer;            /* the other side's address, for events; borrowed until done */
+    struct bytes certificate;    /* VERB_HELLO: the peer's, DER, empty when it showed none; borrowed while flow_begin runs */
     enum audience audience;      /* VERB_CALL */
     struct bytes resource;       /* borrowed until done */
     struct message *message;     /* VERB_PUBLISH; borrowed until done */

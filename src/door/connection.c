@@ -284,8 +284,9 @@ static void shake_hands(struct connection *c)
         counter_add(&lobby->counts->handshakes_refused, 1);
         log_line(lobby->log, LOG_INFO, "handshake refused", "peer=%s door=%s why=\"%s\"", c->peer, c->protocol->name,
                  tls_trouble(c->tls));
-        /* A peer that was refused for its certificate leaves an event; one that just went away does not. */
-        if (err_is(failed, ERR_REFUSED))
+        /* Whom we refused leaves an event. One that went away does not, nor one that refused us: a browser that does not
+         * know our root does so many times. */
+        if (err_is(failed, ERR_REFUSED) && !tls_peer_refused(c->tls))
             lobby->reporter->report(lobby->reporter, &(struct report){.kind = EVENT_CONNECTION_REFUSED, .peer = c->peer,
                                                                       .why = tls_trouble(c->tls)});
         die(c);

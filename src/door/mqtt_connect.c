@@ -211,7 +211,7 @@ err mqtt_on_connect(struct mqtt_session *s, const struct mqtt_connect *c, bool *
     s->busy++;
     s->speaker.line->calls->hold(s->speaker.line);
     s->hello = (struct request){.verb = VERB_HELLO, .who = &s->who, .peer = s->peer, .done = answered,
-                                .resource = bytes_of_text(s->client_id)};
+                                .certificate = s->speaker.line->certificate, .resource = bytes_of_text(s->client_id)};
     flow_begin(&s->lobby->flow, &s->hello);
     return OK;
 }

@@ -30,6 +30,7 @@ struct tls {
     bool starved; /* what is buffered inside is no whole record: only the network brings more */
     bool broken;
     char trouble[TROUBLE_TEXT];
+    bool peer_refused;
 };
 
 static err tls_attach(struct tls *tls)
@@ -97,6 +98,7 @@ static void note_trouble(struct tls *tls, unsigned long code)
     long verified = SSL_get_verify_result(tls->ssl);
     bool from_peer = ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) >= SSL_AD_REASON_OFFSET;
     const char *reason = ERR_reason_error_string(code);
+    tls->peer_refused = from_peer;
     snprintf(tls->trouble, sizeof tls->trouble, "%s%s%s%s", from_peer ? "the other side says: " : "",
              reason ? reason : "unknown", verified == X509_V_OK ? "" : ": ",
              verified == X509_V_OK ? "" : X509_verify_cert_error_string(verified));
@@ -173,6 +175,11 @@ err tls_write(struct tls *tls, struct bytes in, size_t *taken)
 bool tls_has_pending(const struct tls *tls)
 {
     return !tls->broken && !tls->starved && SSL_has_pending(tls->ssl) == 1;
+}
+
+bool tls_peer_refused(const struct tls *tls)
+{
+    return tls->peer_refused;
 }
 
 const char *tls_trouble(const struct tls *tls)

@@ -54,6 +54,7 @@ MUST err tls_write(struct tls *tls, struct bytes in, size_t *taken);
  * ERR_AGAIN. */
 bool tls_has_pending(const struct tls *tls);
 const char *tls_trouble(const struct tls *tls);
+bool tls_peer_refused(const struct tls *tls); /* that fault was an alert of the other side: it refused us */
 
 /* The peer's verified leaf certificate in DER, appended to out. ERR_ABSENT: it showed none. */
 MUST err tls_peer_certificate(const struct tls *tls, struct buffer *out);

@@ -3,8 +3,10 @@
 #include "prog/server/desk.h"
 
 #include "base/memory.h"
+#include "crypto/certificate.h"
 #include "os/mailbox.h"
 #include "prog/server/streams.h"
+#include "trust/enrolment.h"
 #include "trust/signin_limit.h"
 
 #include <pthread.h>
@@ -105,6 +107,7 @@ struct identify_job {
     struct mailbox *mailbox;
     struct request *request;
     char id[DEVICE_ID_MAX + 1];
+    struct certificate_facts shown;
     err verdict;
 };
 
@@ -125,6 +128,8 @@ static void look_up(struct job *self, struct worker *worker)
     job->verdict = reader->get_device(reader, bytes_of_text(job->id), &device);
     if (err_is(job->verdict, ERR_ABSENT))
         job->verdict = &not_known;
+    else if (!job->verdict)
+        job->verdict = enrolment_covers(&device, &job->shown);
     job->home.open = tell;
     mailbox_answer(job->mailbox, &job->home);
 }
@@ -139,7 +144,9 @@ static err identify(struct registry *self, struct request *r)
     job->request = r;
     for (size_t i = 0; i < sizeof job->id; i++)
         job->id[i] = r->who->id[i];
-    err failed = mailbox_post(registry->desk->queries, &job->job.mail);
+    err failed = certificate_read(r->certificate, &job->shown);
+    if (!failed)
+        failed = mailbox_post(registry->desk->queries, &job->job.mail);
     if (failed)
         mem_drop(job);
     return failed;
