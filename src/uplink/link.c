@@ -93,7 +93,7 @@ static void back_off(struct link *link)
 static void come_up(struct link *link)
 {
     loop_timer_clear(link->options.loop, &link->limit);
-    set_timer(link, &link->pulse, link->session.keep_alive * 500);
+    set_timer(link, &link->pulse, session_tick_ms(&link->session));
     tell(link, &(struct link_note){.state = LINK_CONNECTED, .why = "the server accepted the connection"});
 }
 
@@ -168,7 +168,7 @@ static void on_pulse(struct timer *self)
 {
     struct link *link = CONTAINER(self, struct link, pulse);
     enter(link);
-    set_timer(link, &link->pulse, link->session.keep_alive * 500);
+    set_timer(link, &link->pulse, session_tick_ms(&link->session));
     follow(link, session_tick(&link->session));
     leave(link);
 }

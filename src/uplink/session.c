@@ -42,7 +42,7 @@ void session_prepare(struct session *s, const struct link_options *options, stru
     *s = (struct session){.options = options, .counts = counts};
     s->line.loop = options->loop;
     s->line.watcher.fd = -1;
-    s->line.in.max = (size_t)LINK_PACKET_MAX + 2 * LINE_CHUNK;
+    s->line.in.max = (size_t)LINK_PACKET_MAX + LINE_CHUNK + LINE_CHUNK;
     s->line.out.max = (size_t)OUT_HIGH + PACKET_HEAD + SPOOL_TOPIC_MAX + SPOOL_PAYLOAD_MAX + OUT_HIGH;
 }
 
@@ -351,6 +351,11 @@ err session_pump(struct session *s)
             return OK;
     }
     return OK;
+}
+
+int64_t session_tick_ms(const struct session *s)
+{
+    return (int64_t)s->keep_alive * 500;
 }
 
 err session_tick(struct session *s)

@@ -8,6 +8,7 @@
 #include "uplink/spool_head.h"
 #include "uplink/spool_segment.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,7 +16,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SEGMENT_MIN = 4096, SEGMENTS_PER_BOUND = 16, SEGMENTS_MAX = 4096, PATH_ROOM = 4096, FIRST_NUMBER = 1 };
+enum {
+    SEGMENT_MIN = 4096,
+    SEGMENTS_PER_BOUND = 16,
+    SEGMENTS_FIRST = 32,
+    SEGMENTS_MAX = 4096,
+    PATH_ROOM = 4096,
+    FIRST_NUMBER = 1
+};
 
 /* Where a walk stands: before record `number`, at byte `at` of the segment that begins with `segment`. */
 struct place {
@@ -65,13 +73,14 @@ static err add_segment(struct spool *s, struct segment segment)
     if (s->segment_count == SEGMENTS_MAX)
         return &too_many;
     if (s->segment_count == s->segment_room) {
-        size_t room = s->segment_room ? 2 * s->segment_room : 2 * SEGMENTS_PER_BOUND;
+        size_t room = s->segment_room ? 2 * s->segment_room : SEGMENTS_FIRST;
         struct segment *grown = mem_grow(s->segments, room, sizeof *grown);
         if (!grown)
             return &no_memory;
         s->segments = grown;
         s->segment_room = room;
     }
+    assert(s->segments);
     s->segments[s->segment_count++] = segment;
     return OK;
 }
@@ -109,6 +118,7 @@ static void remove_segment(struct spool *s, size_t index)
 /* Removes the segments in which everything was dropped; the one that is appended to may stay. */
 static void purge(struct spool *s)
 {
+    assert(s->segments || !s->segment_count);
     while (s->segment_count && (!s->segments[0].count || end_of(&s->segments[0]) <= s->head.number)) {
         if (s->segment_count == 1 && s->tail >= 0)
             return;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,10 +30,10 @@ void segment_name(uint64_t first, char out[SEGMENT_NAME])
 bool segment_from_name(const char *name, uint64_t *first_out)
 {
     char again[SEGMENT_NAME];
-    if (sscanf(name, "%16" SCNx64, first_out) != 1)
-        return false;
+    char *end = NULL;
+    *first_out = strtoull(name, &end, 16);
     segment_name(*first_out, again);
-    return strcmp(name, again) == 0;
+    return strcmp(name, again) == 0; /* which also tells what strtoull forgives */
 }
 
 err segment_open(int folder, uint64_t first, int *fd_out)
@@ -88,7 +89,7 @@ err segment_scan(int fd, struct buffer *scratch, struct segment *s)
     s->count = 0;
     s->size = SEGMENT_HEAD;
     for (;;) {
-        struct spool_record record;
+        struct spool_record record = {0};
         err e = record_read(fd, s->size, s->first + s->count, scratch, &record);
         if (err_is(e, ERR_ABSENT) || err_is(e, ERR_MALFORMED))
             return OK;

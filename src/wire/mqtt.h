@@ -40,7 +40,7 @@ enum {
 /* The reason codes of MQTT 5.0 (2.4) under their names there: MQTT_NOT_AUTHORIZED is 0x87. They are used for 3.1.1 as
  * well; its CONNACK return codes and SUBACK failures are translated. */
 enum mqtt_reason {
-#define REASON(value, name, text, packets, by) MQTT_##name = value,
+#define REASON(value, name, text, packets, by) MQTT_##name = (value),
 #include "wire/mqtt_reason.def"
     MQTT_GRANTED_QOS_0 = MQTT_SUCCESS,
     MQTT_NORMAL_DISCONNECTION = MQTT_SUCCESS,

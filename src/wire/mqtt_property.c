@@ -19,11 +19,11 @@ enum { ROWS = MQTT_PROPERTY_SHARED_AVAILABLE + 1 };
 static const struct row rows[ROWS] = {
 #define PROPERTY(NAME, field, type, where, low, high, name, clause)                                                    \
     [MQTT_PROPERTY_##NAME] = {                                                                                         \
-        .shape = type,                                                                                                 \
-        .packets = where,                                                                                              \
+        .shape = (type),                                                                                               \
+        .packets = (where),                                                                                            \
         .at = offsetof(struct mqtt_properties, field),                                                                 \
-        .lowest = low,                                                                                                 \
-        .highest = high,                                                                                               \
+        .lowest = (low),                                                                                               \
+        .highest = (high),                                                                                             \
         .misplaced = {ERR_MALFORMED, "mqtt: " name " in a packet that has none (MQTT 5.0, 2.2.2.2)"},                  \
         .twice = {ERR_REFUSED, "mqtt: " name " twice (MQTT 5.0, " clause ")"},                                         \
         .out_of_range = {ERR_REFUSED, "mqtt: " name " with a value that it may not have (MQTT 5.0, " clause ")"},      \

@@ -13,7 +13,7 @@ struct row {
 enum { ROWS = 256 };
 
 static const struct row rows[ROWS] = {
-#define REASON(value, name, sentence, where, who) [value] = {.text = sentence, .packets = where, .by = who},
+#define REASON(value, name, sentence, where, who) [value] = {.text = (sentence), .packets = (where), .by = (who)},
 #include "wire/mqtt_reason.def"
 };
 

@@ -34,6 +34,7 @@ static void test_bounds(void **state)
         {"and again", {1000, 60000, 5}, 32000},   {"up to the maximum", {1000, 60000, 6}, 60000},
         {"and stays", {1000, 60000, 31}, 60000},  {"for ever", {1000, 60000, UINT32_MAX}, 60000},
         {"at least a millisecond", {0, 0, 0}, 1}, {"a maximum under the first", {1000, 10, 3}, 1000},
+        {"and for ever", {1000, 0, 40}, 1000},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct loaded low = {{show}, 0}, high = {{show}, rows[i].bound - 1}, over = {{show}, rows[i].bound};
