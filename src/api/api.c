@@ -10,10 +10,10 @@
 #include <stdio.h>
 
 static const struct fault foreign_page = {
-    ERR_REFUSED, "api: the request comes from a page of another site (its Origin is not this server)"};
-static const struct fault operators_only = {ERR_REFUSED, "api: only an operator may do this, not a device"};
-static const struct fault devices_only = {ERR_REFUSED, "api: this needs the client certificate of a device"};
-static const struct fault nobody_may = {ERR_REFUSED, "api: nobody may do this"};
+    ERR_REFUSED, "the request comes from a page of another site (its Origin is not this server)"};
+static const struct fault operators_only = {ERR_REFUSED, "only an operator may do this, not a device"};
+static const struct fault devices_only = {ERR_REFUSED, "this needs the client certificate of a device"};
+static const struct fault nobody_may = {ERR_REFUSED, "nobody may do this"};
 
 struct bytes api_session_secret(const struct call *call)
 {
@@ -113,5 +113,4 @@ void api_answer(struct api *api, const struct call *call, struct answer *answer)
         visit_route(&v, route, segment);
         break;
     }
-    answer_header(answer, "Cache-Control", "no-store");
 }

@@ -54,7 +54,7 @@ enum api_service api_route_service(enum call_method method, struct bytes path);
 
 /* Answers the call; may block on the store, the keeper and the herald. `answer` was opened by the caller, who drops it.
  * Always yields a whole answer: a failure is a problem document with its status. For HEAD the body is that of GET, so
- * that its length can be told; the door does not send it. */
+ * that its length can be told; the door does not send it. The door also says that answers are not to be cached. */
 void api_answer(struct api *api, const struct call *call, struct answer *answer);
 
 /* A problem document (RFC 9457) in place of whatever the answer held. `detail` is a sentence that says what was wrong;

@@ -34,7 +34,7 @@ static void give_cookie(struct visit *v, const struct signed_in *in)
 {
     char secret[BEARER_TEXT + 1] = "";
     memcpy(secret, in->text.at, in->text.len < BEARER_TEXT ? in->text.len : BEARER_TEXT);
-    set_cookie(v->answer, secret, (in->session.expires_us - wall_us(v->api->clock)) / SECOND_US);
+    set_cookie(v->answer, secret, (in->session.expires_us - in->session.made_us) / SECOND_US);
     mem_wipe(secret, sizeof secret);
 }
 

@@ -33,7 +33,7 @@ DOCUMENTS = {"documents": {"inventory": {"time": "2026-01-01T00:00:00.000Z", "co
 
 def event(number, severity="info"):
     return {"id": number, "time": "2026-01-01T00:00:00.000Z", "kind": "device.enrolled", "severity": severity,
-            "device": "pump-1", "detail": {"reason": "why"}}
+            "device": "pump-1", "detail": {"reason": "why", "more": {"a": 1}}}
 
 
 def certificate(folder, name):
@@ -275,7 +275,7 @@ class CommandLine(unittest.TestCase):
         self.answers["GET", "/events"] = (200, {"events": [event(2, "warning"), event(1)], "next": None})
         shown = self.expect(DONE, "events", "--severity", "info", "--device", "pump-1").splitlines()
         self.assertEqual(self.server.asked[-1]["target"], "/api/v1/events?device=pump-1&severity=info")
-        self.assertRegex(shown[1], r"^2026-01-01 00:00:00 +warning +device.enrolled +pump-1 +reason=why$")
+        self.assertRegex(shown[1], r"^2026-01-01 00:00:00 +warning +device.enrolled +pump-1 +reason=why more={\"a\":1}$")
 
     def follow(self, *words):
         def stream(*numbers):
@@ -296,7 +296,7 @@ class CommandLine(unittest.TestCase):
     def test_following_for_people(self):
         lines = self.follow().splitlines()
         self.assertEqual(len(lines), 5)
-        self.assertRegex(lines[4], r"^2026-01-01 00:00:00  info +device.enrolled +pump-1 +reason=why$")
+        self.assertRegex(lines[4], r"^2026-01-01 00:00:00  info +device.enrolled +pump-1 +reason=why more={\"a\":1}$")
 
     def test_tokens(self):
         self.sign_in()

@@ -115,7 +115,7 @@ static void show_inventory(const json_t *answer)
     snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT " cores, %" JSON_INTEGER_FORMAT " MiB memory",
              json_integer_value(json_object_get(hardware, "cores")),
              json_integer_value(json_object_get(hardware, "memory")) / 1048576);
-    line(&t, "", text);
+    line(&t, " ", text);
     snprintf(text, sizeof text, "%zu installed", json_array_size(json_object_get(inventory, "packages")));
     line(&t, "Packages", text);
     putchar('\n');

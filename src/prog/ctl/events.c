@@ -21,7 +21,13 @@ static enum tint severity_tint(const char *severity)
     return severity && !strcmp(severity, "warning") ? CAREFUL : PLAIN;
 }
 
-/* {"reason":"...","peer":"..."} as "reason=... peer=...": what is no text stays JSON. */
+static int put_dumped(const char *text, size_t len, void *self)
+{
+    put_bytes(self, bytes_of(text, len));
+    return 0;
+}
+
+/* {"reason":"...","peer":"..."} as "reason=... peer=...": objects and arrays stay JSON. */
 static void put_detail(struct buffer *out, json_t *detail)
 {
     const char *name;
@@ -30,7 +36,7 @@ static void put_detail(struct buffer *out, json_t *detail)
     {
         put_format(out, "%s%s=", out->len ? " " : "", name);
         if (json_is_object(value) || json_is_array(value))
-            put_text(out, "...");
+            json_dump_callback(value, put_dumped, out, JSON_COMPACT);
         else
             put_value(out, value);
     }

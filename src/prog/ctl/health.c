@@ -38,7 +38,7 @@ static void show_health(json_t *answer)
     show_span(json_integer_value(json_object_get(answer, "uptime_s")), text);
     line(&t, "up", text);
     line(&t, "store", member_text(store, "status"));
-    line(&t, "", member_text(store, "detail"));
+    line(&t, " ", member_text(store, "detail"));
     snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(answer, "devices")));
     line(&t, "devices", text);
     add_numbers(&t, json_object_get(answer, "numbers"));

@@ -43,7 +43,7 @@ void show_span(int64_t seconds, char out[SHOW_TEXT])
     size_t i = 0;
     while (seconds >= spans[i].upto)
         i++;
-    snprintf(out, SHOW_TEXT, "%" PRId64 " %s", seconds / spans[i].unit, spans[i].name);
+    snprintf(out, SHOW_TEXT, "%" PRId64 " %s", (seconds + spans[i].unit / 2) / spans[i].unit, spans[i].name);
 }
 
 void show_ago(const char *rfc3339, char out[SHOW_TEXT])
