@@ -80,7 +80,7 @@ static err add_constraints(X509 *x, const struct role *role)
     SCOPED(BASIC_CONSTRAINTS_end) BASIC_CONSTRAINTS *constraints = BASIC_CONSTRAINTS_new();
     if (!constraints)
         return openssl_failed(&openssl_trouble);
-    constraints->ca = role->authority;
+    constraints->ca = role->authority ? 0xff : 0; /* DER knows one TRUE only (X.690, 11.1), and strict readers insist */
     if (role->authority) {
         constraints->pathlen = ASN1_INTEGER_new();
         if (!constraints->pathlen || ASN1_INTEGER_set(constraints->pathlen, role->path_length) != 1)

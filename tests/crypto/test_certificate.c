@@ -96,6 +96,13 @@ static void assert_critical(X509 *x, int nid, int expected)
     assert_int_equal(X509_EXTENSION_get_critical(X509_get_ext(x, place)), expected);
 }
 
+/* In DER a BOOLEAN that is true is 0xff (X.690, 11.1); OpenSSL reads any other value too, strict readers do not. */
+static void assert_constraints(X509 *x, struct bytes der)
+{
+    ASN1_OCTET_STRING *data = X509_EXTENSION_get_data(X509_get_ext(x, X509_get_ext_by_NID(x, NID_basic_constraints, -1)));
+    assert_true(bytes_equal(bytes_of(ASN1_STRING_get0_data(data), (size_t)ASN1_STRING_length(data)), der));
+}
+
 /* RFC 5280, 4.2.1: each extension, where it must be and how. */
 static void profiles(void **state)
 {
@@ -105,15 +112,17 @@ static void profiles(void **state)
         const struct buffer *der;
         long path_length; /* -1: no authority */
         uint32_t usage, purpose;
+        struct bytes constraints;
     } rows[] = {
-        {&authority.root, 1, KU_KEY_CERT_SIGN | KU_CRL_SIGN, UINT32_MAX},
-        {&authority.issuing, 0, KU_KEY_CERT_SIGN | KU_CRL_SIGN, UINT32_MAX},
-        {&der, -1, KU_DIGITAL_SIGNATURE, XKU_SSL_CLIENT},
+        {&authority.root, 1, KU_KEY_CERT_SIGN | KU_CRL_SIGN, UINT32_MAX, BYTES("\x30\x06\x01\x01\xff\x02\x01\x01")},
+        {&authority.issuing, 0, KU_KEY_CERT_SIGN | KU_CRL_SIGN, UINT32_MAX, BYTES("\x30\x06\x01\x01\xff\x02\x01\x00")},
+        {&der, -1, KU_DIGITAL_SIGNATURE, XKU_SSL_CLIENT, BYTES("\x30\x00")},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         X509 *x = parse(rows[i].der);
         assert_int_equal(X509_get_version(x), X509_VERSION_3);
         assert_critical(x, NID_basic_constraints, 1);
+        assert_constraints(x, rows[i].constraints);
         assert_critical(x, NID_key_usage, 1);
         assert_critical(x, NID_subject_key_identifier, 0);
         assert_critical(x, NID_authority_key_identifier, 0);
