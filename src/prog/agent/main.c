@@ -62,6 +62,15 @@ static enum exit_code run_command(const struct options *options)
                                              : command_status(options, &settings);
 }
 
+static void print_reference(void)
+{
+    SCOPED(buffer_drop) struct buffer text = {.max = SETTINGS_FILE_MAX};
+    put_text(&text, "# Settings of holdfast-agent\n\n"
+                    "Made by `holdfast-agent --reference` from the table that the program reads.\n\n");
+    settings_put_reference(agent_settings_table(), &text);
+    fputs(buffer_text(&text), stdout);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -77,6 +86,9 @@ int main(int argc, char **argv)
         return EXIT_DONE;
     case COMMAND_VERSION:
         puts("holdfast-agent " HOLDFAST_VERSION);
+        return EXIT_DONE;
+    case COMMAND_REFERENCE:
+        print_reference();
         return EXIT_DONE;
     case COMMAND_ENROL:
     case COMMAND_RUN:

@@ -19,6 +19,7 @@ static const struct {
     {"--help", COMMAND_HELP, NULL},
     {"-h", COMMAND_HELP, NULL},
     {"--version", COMMAND_VERSION, NULL},
+    {"--reference", COMMAND_REFERENCE, NULL},
 };
 
 enum { FOR_ENROL = 1 << COMMAND_ENROL, FOR_RUN = 1 << COMMAND_RUN, FOR_STATUS = 1 << COMMAND_STATUS };
@@ -146,7 +147,7 @@ void options_print_help(FILE *to)
             if (flags[k].commands & 1u << commands[i].command)
                 fprintf(to, "  %-14s%-11s%s\n", flags[k].name, flags[k].value ? flags[k].value : "", flags[k].sentence);
     }
-    fputs("\nholdfast-agent --help, --version\n"
+    fputs("\nholdfast-agent --help, --version, --reference (the settings, as Markdown)\n"
           "\n"
           "A token is never an argument, for arguments are seen by everybody on the machine: it is read from standard\n"
           "input, or asked for on a terminal.\n"

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-enum command { COMMAND_HELP = 0, COMMAND_VERSION, COMMAND_ENROL, COMMAND_RUN, COMMAND_STATUS };
+enum command { COMMAND_HELP = 0, COMMAND_VERSION, COMMAND_REFERENCE, COMMAND_ENROL, COMMAND_RUN, COMMAND_STATUS };
 
 /* What the process ends with. */
 enum exit_code {
