@@ -9,6 +9,7 @@
 #include <string.h>
 
 static const struct fault does_not_fit = {ERR_TOO_LARGE, "buffer: what was written is larger than the buffer's bound"};
+static const struct fault no_memory = {ERR_MEMORY, "buffer: no memory for what was written"};
 
 enum { FIRST_ROOM = 64 };
 
@@ -21,14 +22,27 @@ void buffer_drop(struct buffer *b)
 void buffer_clear(struct buffer *b)
 {
     b->len = 0;
-    b->spoiled = false;
+    b->spoiled = b->starved = false;
 }
 
 void buffer_wipe(struct buffer *b)
 {
     if (b->at)
-        mem_wipe(b->at, b->room);
+        mem_wipe(b->at, b->room + 1);
     buffer_drop(b);
+}
+
+/* One byte is taken beyond the room, so that a NUL stands behind a text that fills the buffer to its bound. */
+static bool take_room(struct buffer *b, size_t room)
+{
+    uint8_t *grown = room < SIZE_MAX ? mem_grow(b->at, room + 1, 1) : NULL;
+    if (!grown) {
+        b->spoiled = b->starved = true;
+        return false;
+    }
+    b->at = grown;
+    b->room = room;
+    return true;
 }
 
 static bool make_room(struct buffer *b, size_t more)
@@ -38,19 +52,14 @@ static bool make_room(struct buffer *b, size_t more)
         return false;
     }
     size_t need = b->len + more;
-    if (need <= b->room)
+    if (b->at && need <= b->room)
         return true;
     size_t room = b->room ? b->room : FIRST_ROOM;
+    if (room > b->max)
+        room = b->max;
     while (room < need)
         room = room > b->max / 2 ? b->max : room * 2;
-    uint8_t *grown = mem_grow(b->at, room, 1);
-    if (!grown) {
-        b->spoiled = true;
-        return false;
-    }
-    b->at = grown;
-    b->room = room;
-    return true;
+    return take_room(b, room);
 }
 
 uint8_t *buffer_reserve(struct buffer *b, size_t len)
@@ -110,14 +119,13 @@ void put_format(struct buffer *b, const char *format, ...)
     va_start(args, format);
     int len = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    /* vsnprintf writes its NUL too: the room is one longer than the text, but only the text is counted. */
-    uint8_t *at = len < 0 ? NULL : buffer_reserve(b, (size_t)len + 1);
+    uint8_t *at = len < 0 ? NULL : buffer_reserve(b, (size_t)len);
     if (!at) {
         b->spoiled = true;
         return;
     }
     va_start(args, format);
-    vsnprintf((char *)at, (size_t)len + 1, format, args);
+    vsnprintf((char *)at, (size_t)len + 1, format, args); /* its NUL goes where buffer_text puts one */
     va_end(args);
     b->len += (size_t)len;
 }
@@ -139,7 +147,7 @@ struct bytes buffer_view(const struct buffer *b)
 
 const char *buffer_text(struct buffer *b)
 {
-    if (!make_room(b, 1))
+    if (!make_room(b, 0))
         return "";
     b->at[b->len] = 0;
     return (const char *)b->at;
@@ -147,5 +155,7 @@ const char *buffer_text(struct buffer *b)
 
 err buffer_finish(const struct buffer *b)
 {
+    if (b->starved)
+        return &no_memory;
     return b->spoiled ? &does_not_fit : OK;
 }

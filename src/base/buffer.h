@@ -11,6 +11,7 @@ struct buffer {
     size_t room;
     size_t max;
     bool spoiled; /* a write did not fit, or memory ran out; all later writes do nothing */
+    bool starved; /* it was memory */
 };
 
 void buffer_drop(struct buffer *b);  /* frees the bytes; the buffer is empty and usable again. For SCOPED() */

@@ -29,7 +29,8 @@ static bool trial_says_no(void)
 
 void *mem_take(size_t count, size_t size)
 {
-    if (trial_says_no())
+    size_t bytes;
+    if (trial_says_no() || __builtin_mul_overflow(count, size, &bytes))
         return NULL;
     return calloc(count ? count : 1, size ? size : 1);
 }

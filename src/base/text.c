@@ -43,7 +43,8 @@ err text_to_double(struct bytes text, double *out)
 {
     char copy[64];
     char *end;
-    TRY(text_copy(text, copy, sizeof copy));
+    if (text_copy(text, copy, sizeof copy))
+        return &not_a_number; /* longer than any number that a double can tell from its neighbours */
     for (const char *c = copy; *c; c++)
         if (!strchr("0123456789+-.eE", *c))
             return &not_a_number;
