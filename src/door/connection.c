@@ -1,6 +1,6 @@
-/* Connections: accept, handshake, bytes in, bytes out, the end.
+/* Connections: handshake, bytes in, bytes out, the end.
  *
- *   accept -> HANDSHAKE -> OPEN -> ENDING (what is queued is written) -> DEAD (buried by the next sweep)
+ *   HANDSHAKE -> OPEN -> ENDING (what is queued is written) -> DEAD (buried by the next sweep)
  *
  * Nothing is written or freed inside a speaker's callback: a connection that has work left goes on the lobby's dirty
  * list, and the sweep runs when the present callback is over. So a burst of messages becomes few writes, and no speaker
@@ -22,8 +22,6 @@ enum {
     READ_CHUNK = 16384,
     READ_BUDGET = 131072, /* bytes of one connection before the others have their turn */
     OUT_MAX = ANSWER_BODY_MAX + 65536,
-    ACCEPT_BATCH = 64,
-    REST_MS = 100,
 };
 
 enum phase { HANDSHAKE, OPEN, ENDING, DEAD };
@@ -415,9 +413,9 @@ void connection_close_all(struct lobby *lobby)
     }
 }
 
-/* ---- accepting */
+/* ---- the start */
 
-static err connect_line(struct listener *l, int fd, const char *peer)
+err connection_open(const struct listener *l, int fd, const char peer[ADDRESS_TEXT])
 {
     struct connection *c = MEM_NEW(struct connection);
     if (!c)
@@ -433,7 +431,7 @@ static err connect_line(struct listener *l, int fd, const char *peer)
         .in = {.max = l->lobby->limits->packet_max + l->lobby->limits->body_max + 2 * READ_CHUNK},
         .out = {.max = OUT_MAX}, .protocol = l->protocol, .certificate = {.max = 65536},
     };
-    memcpy(c->peer, peer, sizeof c->peer);
+    memcpy(c->peer, peer, ADDRESS_TEXT);
     c->line.peer = c->peer;
     list_open(&c->dirt);
     list_append(&l->lobby->lines, &c->place);
@@ -443,59 +441,4 @@ static err connect_line(struct listener *l, int fd, const char *peer)
         loop_timer_set(l->lobby->loop, &c->patience, l->lobby->limits->handshake_ms))
         die(c);
     return OK;
-}
-
-static void accept_some(struct watcher *watcher, uint32_t events)
-{
-    struct listener *l = CONTAINER(watcher, struct listener, watcher);
-    struct lobby *lobby = l->lobby;
-    for (int i = 0; i < ACCEPT_BATCH; i++) {
-        char peer[ADDRESS_TEXT];
-        int fd;
-        err failed = socket_accept(watcher->fd, &fd, peer);
-        if (err_is(failed, ERR_FULL)) {
-            /* Out of descriptors: the kernel keeps the rest queued while we rest, instead of a busy loop. */
-            loop_unwatch(lobby->loop, watcher);
-            IGNORE(loop_timer_set(lobby->loop, &l->rest, REST_MS));
-            return;
-        }
-        if (failed)
-            return;
-        bool full = counter_read(&lobby->counts->connections_now) >= lobby->limits->connections_max;
-        if (full)
-            counter_add(&lobby->counts->connections_full, 1);
-        if (full || connect_line(l, fd, peer))
-            fd_close(&fd);
-    }
-}
-
-static void rested(struct timer *timer)
-{
-    struct listener *l = CONTAINER(timer, struct listener, rest);
-    if (loop_watch(l->lobby->loop, &l->watcher, EPOLLIN | EPOLLEXCLUSIVE))
-        IGNORE(loop_timer_set(l->lobby->loop, &l->rest, REST_MS));
-}
-
-err listener_open(struct listener *l, struct lobby *lobby, int fd, const struct protocol *protocol,
-                  struct tls_context *tls)
-{
-    *l = (struct listener){.watcher = {fd, accept_some}, .rest = {.due = rested}, .lobby = lobby,
-                           .protocol = protocol, .tls = tls_context_share(tls)};
-    return loop_watch(lobby->loop, &l->watcher, EPOLLIN | EPOLLEXCLUSIVE);
-}
-
-void listener_use_tls(struct listener *l, struct tls_context *tls)
-{
-    tls_context_drop(l->tls);
-    l->tls = tls_context_share(tls);
-}
-
-void listener_close(struct listener *l)
-{
-    if (!l->lobby)
-        return;
-    loop_unwatch(l->lobby->loop, &l->watcher);
-    loop_timer_clear(l->lobby->loop, &l->rest);
-    tls_context_drop(l->tls);
-    l->tls = NULL;
 }

@@ -28,6 +28,9 @@ err listener_open(struct listener *l, struct lobby *lobby, int fd, const struct 
 void listener_use_tls(struct listener *l, struct tls_context *tls); /* for connections from now on; shares tls */
 void listener_close(struct listener *l);
 
+/* For the listener: a new connection in its lobby, which owns fd when OK. */
+err connection_open(const struct listener *l, int fd, const char peer[ADDRESS_TEXT]) MUST;
+
 /* For the lobby. */
 void connection_sweep(struct lobby *lobby);     /* writes what waits, reads what is left, buries the dead */
 void connection_close_all(struct lobby *lobby); /* ends every line once what is queued for it was written */

@@ -75,6 +75,11 @@ void http_on_backlog(struct http_speaker *h)
     }
     if (answer->body.len)
         send_piece(h, buffer_view(&answer->body));
+    if (h->stream->over) {
+        h->phase = HTTP_OVER;
+        line_end(h->speaker.line);
+        return;
+    }
     if (h->missed) {
         h->missed = false;
         if (!http_ask(h))

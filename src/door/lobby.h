@@ -53,6 +53,7 @@ struct door_limits {
 /* An answer without an end: what is published under `filter` from now on, rendered for the one who asked. */
 struct stream {
     char filter[TOPIC_MAX]; /* a topic filter */
+    bool over; /* it missed more than it can be told: it ends, and the one who asked comes back to ask for the rest */
     /* Appends what the message is in this stream; nothing when it does not belong into it. */
     void (*hear)(struct stream *self, const struct message *message, struct buffer *out);
     void (*drop)(struct stream *self); /* takes */

@@ -7,6 +7,7 @@
 #include <pwd.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 static const struct fault no_user = {ERR_ABSENT, "identity: there is no such user"};
@@ -55,8 +56,12 @@ err identity_drop(const struct identity *who)
 {
     if (who->uid == 0 || who->gid == 0)
         return &is_root;
+    /* The change of user would forget which signal the end of our parent sends us (prctl(2)). */
+    int tie = 0;
+    (void)prctl(PR_GET_PDEATHSIG, &tie, 0, 0, 0);
     if (!is_wholly(who))
         TRY(become(who));
+    (void)prctl(PR_SET_PDEATHSIG, tie, 0, 0, 0);
     bool came_back = setuid(0) == 0 || seteuid(0) == 0 || setgid(0) == 0;
     return is_wholly(who) && !came_back ? OK : &way_back;
 }

@@ -106,7 +106,9 @@ err server_renew_tls(struct server *s)
     TRY(failed);
     TRY(buffer_finish(&chain));
     struct tls_options options = {.chain_pem = buffer_view(&chain), .key_pem = buffer_view(&key_pem),
-                                  .anchors_pem = buffer_view(&s->root_pem), .alpn = ""};
+                                  /* With the issuing certificate: EST gives devices their own one alone (RFC 7030,
+                                   * 4.2.3), and many show no more than that. */
+                                  .anchors_pem = buffer_view(&s->chain_pem), .alpn = ""};
     struct tls_context *mqtt = NULL, *http = NULL;
     TRY(tls_context_server(&options, &mqtt));
     options.peer = TLS_PEER_ASKED;

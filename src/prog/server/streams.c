@@ -100,6 +100,7 @@ void event_stream_backlog(struct stream *stream, struct api *api, struct answer 
 {
     struct event_stream *s = CONTAINER(stream, struct event_stream, stream);
     err failed = s->wanted.resumes ? api_stream_backlog(api, &s->wanted, &answer->body) : begin_now(s, api->reader);
+    stream->over = s->wanted.behind;
     if (failed)
         answer->status = 503;
 }
