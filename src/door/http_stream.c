@@ -92,10 +92,7 @@ void http_on_backlog(struct http_speaker *h)
 /* The heartbeat keeps middle boxes awake; it is also when a signed-out operator stops hearing. */
 void http_stream_tired(struct http_speaker *h)
 {
-    struct call now = h->inquiry.call;
-    now.who = (struct principal){PRINCIPAL_NOBODY, ""};
-    h->lobby->badges->show(h->lobby->badges, &now);
-    if (now.who.kind == PRINCIPAL_NOBODY) {
+    if (!h->lobby->badges->holds(h->lobby->badges, h->inquiry.call.session_hash)) {
         h->phase = HTTP_OVER;
         line_end(h->speaker.line);
         return;

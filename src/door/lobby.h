@@ -84,6 +84,8 @@ struct desk {
  * call alone when it carries none, or one that is unknown or over. */
 struct badges {
     void (*show)(struct badges *self, struct call *call);
+    /* Is the session that show() found still that of an operator? For what outlives its call: streams, WebSockets. */
+    bool (*holds)(struct badges *self, const uint8_t session_hash[32]);
 };
 
 /* Which audience a path is for; see api/api.h. */

@@ -30,7 +30,6 @@ static void drop(struct delivery *d)
  * them, so that one codec judges all; most messages have none. */
 static err restore(const struct message *m, struct buffer *room, struct mqtt_properties *out)
 {
-    SCOPED(buffer_drop) struct buffer body = {.max = HEAD_MAX};
     struct mqtt_frame frame = {.type = MQTT_PUBLISH};
     struct mqtt_packet packet = {0};
     *out = (struct mqtt_properties){0};
@@ -51,7 +50,6 @@ static err restore(const struct message *m, struct buffer *room, struct mqtt_pro
     return OK;
 }
 
-/* True when it was sent, or can never be. */
 static void send(struct mqtt_session *s, const struct delivery *d)
 {
     SCOPED(buffer_drop) struct buffer head = {.max = HEAD_MAX};

@@ -10,8 +10,12 @@
 
 static const struct fault no_memory = {ERR_MEMORY, "websocket: no memory"};
 
+enum { HEARTBEAT_MS = 15000 };
+
 struct websocket_line {
     struct speaker outer;
+    struct timer heartbeat; /* on the loop of inner.lobby */
+    uint8_t session_hash[32]; /* of the operator who is signed in */
     struct line inner;
     struct websocket reader;
     struct buffer data; /* unmasked bytes that the inner speaker has not used */
@@ -79,6 +83,7 @@ static void move(struct line *self, struct lobby *to)
 {
     struct line *outer = of(self)->outer.line;
     of(self)->held = true; /* until it is heard again, there */
+    loop_timer_clear(self->lobby->loop, &of(self)->heartbeat);
     outer->calls->move(outer, to);
 }
 
@@ -116,11 +121,27 @@ static void react(struct websocket_line *w)
     }
 }
 
+/* Keeps middle boxes awake; it is also when a signed-out operator stops hearing. */
+static void beat(struct timer *timer)
+{
+    struct websocket_line *w = CONTAINER(timer, struct websocket_line, heartbeat);
+    struct lobby *lobby = w->inner.lobby;
+    SCOPED(buffer_drop) struct buffer ping = {.max = 16};
+    if (w->closing)
+        return;
+    websocket_put_frame(&ping, WEBSOCKET_PING, (struct bytes){NULL, 0});
+    line_send(w->outer.line, buffer_view(&ping));
+    if (!lobby->badges->holds(lobby->badges, w->session_hash) || loop_timer_set(lobby->loop, timer, HEARTBEAT_MS))
+        close_with(w, WEBSOCKET_POLICY);
+}
+
 static err hear(struct speaker *speaker, struct bytes in, size_t *used)
 {
     struct websocket_line *w = CONTAINER(speaker, struct websocket_line, outer);
     w->inner.lobby = w->outer.line->lobby;
     w->held = false;
+    if (!w->heartbeat.place)
+        beat(&w->heartbeat);
     pass_on(w); /* what an earlier hold or move left */
     while (in.len && !w->closing && !w->held) {
         size_t taken = 0;
@@ -151,6 +172,7 @@ static void tired(struct speaker *speaker)
 static void lost(struct speaker *speaker)
 {
     struct websocket_line *w = CONTAINER(speaker, struct websocket_line, outer);
+    loop_timer_clear(w->inner.lobby->loop, &w->heartbeat);
     w->inner.speaker->speech->lost(w->inner.speaker);
     buffer_drop(&w->data);
     mem_drop(w);
@@ -164,10 +186,12 @@ static err make(struct http_speaker *h, struct websocket_line **out)
     if (!w)
         return &no_memory;
     *w = (struct websocket_line){
-        .outer = {&speech, h->speaker.line},
+        .outer = {&speech, h->speaker.line}, .heartbeat = {.due = beat},
         .inner = {.calls = &calls, .lobby = h->lobby, .who = h->inquiry.call.who, .certificate = line->certificate,
                   .peer = line->peer},
         .data = {.max = h->lobby->limits->packet_max + 65536}};
+    for (size_t i = 0; i < sizeof w->session_hash; i++)
+        w->session_hash[i] = h->inquiry.call.session_hash[i];
     err failed = mqtt_speak(&w->inner, &w->inner.speaker);
     if (failed) {
         mem_drop(w);

@@ -208,6 +208,12 @@ static void show(struct badges *self, struct call *call)
         call->session_hash[i] = hash[i];
 }
 
+static bool holds(struct badges *self, const uint8_t session_hash[TOKEN_HASH])
+{
+    struct station *s = CONTAINER(self, struct station, badges);
+    return session_table_find(s->sessions, session_hash, wall_us(s->floor->options.clock)) != NULL;
+}
+
 static enum audience audience_of(const struct audiences *self, enum call_method method, struct bytes path)
 {
     (void)self;
@@ -237,7 +243,7 @@ static err station_open(struct floor *floor, struct station *s)
     inspection_open(&s->inspection, o->clock);
     witness_open(&s->witness, &(struct witness_options){s->recorder, o->clock, o->log});
     s->carrier.carry = carry;
-    s->badges.show = show;
+    s->badges = (struct badges){show, holds};
     return OK;
 }
 
