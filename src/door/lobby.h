@@ -123,7 +123,7 @@ struct lobby {
     struct lobby *const *all; /* every lobby, this one too, by number */
     size_t all_count;
     struct table sessions;  /* MQTT sessions by principal and client id; door/mqtt_session.h */
-    struct roll roll;       /* how many sessions each principal holds here */
+    struct roll roll;       /* how many sessions each device holds here */
     struct list lines;      /* every connection of this loop */
     struct list dirty;      /* connections that have something to write or to read once the present callback is over */
     struct list graves;     /* connections that are over */

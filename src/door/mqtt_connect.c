@@ -186,6 +186,8 @@ static err judge(struct mqtt_session *s, const struct mqtt_connect *c)
     TRY(take_will(s, c));
     agree(s, c);
     TRY(enter(s));
+    if (s->who.kind != PRINCIPAL_DEVICE)
+        return OK; /* an operator leaves no presence, and may bear a device's name */
     TRY(roll_enter(&s->lobby->roll, s->who.id));
     s->enrolled = true;
     return OK;

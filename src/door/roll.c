@@ -1,4 +1,4 @@
-/* The roll of principals. */
+/* The roll of devices. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "door/roll.h"
 
@@ -15,9 +15,9 @@ struct entry {
     char id[];
 };
 
-void roll_open(struct roll *roll, size_t principals_max, uint64_t seed)
+void roll_open(struct roll *roll, size_t devices_max, uint64_t seed)
 {
-    table_open(&roll->entries, principals_max, seed);
+    table_open(&roll->entries, devices_max, seed);
 }
 
 static struct entry *find(const struct roll *roll, const char *id)
