@@ -76,7 +76,7 @@ function makeToken(fleet, { group, uses, minutes }, name) {
   const token = randomBytes(24).toString("base64url");
   fleet.tokens.unshift({ id, group, uses_left: uses, uses_total: uses, made: new Date().toISOString(), made_by: name, expires });
   fleet.event("token.created", null, { group, uses, operator: name });
-  const command = `echo ${token} | holdfast-agent enrol --server https://fleet.example:8443 --ca-sha256 ${randomBytes(32).toString("hex")} --token-stdin`;
+  const command = `echo ${token} | holdfast-agent enrol --server https://fleet.example:8443 --ca-sha256 ${randomBytes(32).toString("hex")} --token-stdin && holdfast-agent run --mqtt fleet.example:8883`;
   return { status: 201, body: { id, token, group, uses, expires, command } };
 }
 

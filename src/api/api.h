@@ -21,6 +21,7 @@ struct api_facts {
     int64_t started_us;         /* wall clock */
     struct bytes root_pem;      /* the root certificate: GET /api/v1/ca.pem */
     struct bytes chain_pem;     /* issuing certificate first, then the root: EST cacerts */
+    const char *mqtt_address;   /* "host:8883": where devices send to */
     char root_sha256[65];       /* of the root certificate's DER, lower-case hex: what a device pins */
     uint32_t device_lifetime_s; /* of device certificates */
 };

@@ -44,6 +44,7 @@ static void put_command(struct buffer *out, const struct api_facts *facts, struc
     put_bytes(&command, secret);
     put_format(&command, " | holdfast-agent enrol --server %s --ca-sha256 %s --token-stdin", facts->public_url,
                facts->root_sha256);
+    put_format(&command, " && holdfast-agent run --mqtt %s", facts->mqtt_address);
     put_json_text(out, buffer_view(&command));
 }
 

@@ -338,6 +338,7 @@ static inline void ports_open(struct ports *p)
                   .started_us = NOW_US - 9000000,
                   .root_pem = BYTES("-----BEGIN CERTIFICATE-----\n"),
                   .root_sha256 = "ab12",
+                  .mqtt_address = "hold.example:8883",
                   .device_lifetime_s = 86400},
         .store_state = HEALTH_STORE_OK,
     };

@@ -118,7 +118,8 @@ static const struct row {
     {"make a token", ASK(METHOD_POST, V1 "/tokens", "{\"group\":\"north\",\"uses\":3,\"minutes\":5}", OP), 201,
      ",\"group\":\"north\",\"uses\":3,\"expires\":\"2026-01-01T00:05:00.000Z\",\"command\":\"echo "},
     {"its command", ASK(METHOD_POST, V1 "/tokens", "{}", OP), 201,
-     " | holdfast-agent enrol --server https://hold.example:8443 --ca-sha256 ab12 --token-stdin\""},
+     " | holdfast-agent enrol --server https://hold.example:8443 --ca-sha256 ab12 --token-stdin"
+     " && holdfast-agent run --mqtt hold.example:8883\""},
     {"its defaults", ASK(METHOD_POST, V1 "/tokens", "{}", OP), 201,
      ",\"group\":\"default\",\"uses\":1,\"expires\":\"2026-01-01T01:00:00.000Z\""},
     {"a bad group", ASK(METHOD_POST, V1 "/tokens", "{\"group\":\"a b\"}", OP), 400, "group"},

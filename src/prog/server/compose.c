@@ -207,17 +207,34 @@ static err open_floor(struct server *s)
                       &s->floor);
 }
 
+/* "host", or "[2001:db8::1]". */
+static void put_host(struct buffer *out, const char *host)
+{
+    put_format(out, strchr(host, ':') ? "[%s]" : "%s", host);
+}
+
+static err take_addresses(struct server *s)
+{
+    SCOPED(buffer_drop) struct buffer url = {.max = sizeof s->public_url};
+    SCOPED(buffer_drop) struct buffer mqtt = {.max = sizeof s->mqtt_address};
+    uint16_t http_port, mqtt_port;
+    TRY(socket_port(SERVER_HTTP, &http_port));
+    TRY(socket_port(SERVER_MQTT, &mqtt_port));
+    put_text(&url, "https://");
+    put_host(&url, s->settings->public_host);
+    if (http_port != 443)
+        put_format(&url, ":%u", http_port);
+    put_host(&mqtt, s->settings->public_host);
+    put_format(&mqtt, ":%u", mqtt_port);
+    TRY(text_copy(buffer_view(&mqtt), s->mqtt_address, sizeof s->mqtt_address));
+    return text_copy(buffer_view(&url), s->public_url, sizeof s->public_url);
+}
+
 static err take_facts(struct server *s)
 {
-    uint16_t port;
-    TRY(socket_port(SERVER_HTTP, &port));
-    bool v6 = strchr(s->settings->public_host, ':') != NULL;
-    SCOPED(buffer_drop) struct buffer url = {.max = sizeof s->public_url};
-    put_format(&url, v6 ? "https://[%s]" : "https://%s", s->settings->public_host);
-    if (port != 443)
-        put_format(&url, ":%u", port);
-    TRY(text_copy(buffer_view(&url), s->public_url, sizeof s->public_url));
+    TRY(take_addresses(s));
     s->facts.public_url = s->public_url;
+    s->facts.mqtt_address = s->mqtt_address;
     s->facts.version = HOLDFAST_VERSION;
     s->facts.started_us = wall_us(machine_clock());
     s->facts.root_pem = buffer_view(&s->root_pem);

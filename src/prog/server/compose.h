@@ -17,7 +17,7 @@ struct server {
     struct health_source health;
     struct api_facts facts;
     struct buffer chain_pem, root_pem; /* issuing then root; root alone */
-    char public_url[300];
+    char public_url[300], mqtt_address[300];
     char folder[256];
 
     struct keeper_client *keeper;

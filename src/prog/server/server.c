@@ -85,12 +85,9 @@ static err put_token(struct server *s, struct buffer *text)
 static err tell_launcher(struct server *s)
 {
     SCOPED(buffer_wipe) struct buffer text = {.max = 4096};
-    uint16_t mqtt, http;
-    TRY(socket_port(SERVER_MQTT, &mqtt));
-    TRY(socket_port(SERVER_HTTP, &http));
     put_format(&text, "Holdfast %s is ready.\n", HOLDFAST_VERSION);
     put_format(&text, "  console and API   %s/\n", s->public_url);
-    put_format(&text, "  MQTT over TLS     %s:%u\n", s->settings->public_host, mqtt);
+    put_format(&text, "  MQTT over TLS     %s\n", s->mqtt_address);
     put_format(&text, "  root certificate  %s/api/v1/ca.pem\n", s->public_url);
     put_format(&text, "                    SHA-256 %s\n", s->facts.root_sha256);
     TRY(put_invitation(s, &text));
