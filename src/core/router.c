@@ -70,7 +70,7 @@ static size_t make_key(uint8_t *key, const struct router_node *parent, struct by
 static struct router_node *child_find(const struct router *r, const struct router_node *parent, struct bytes level)
 {
     uint8_t key[NUMBER + TOPIC_MAX];
-    if (!parent->children)
+    if (!parent->children || level.len > TOPIC_MAX) /* no filter has such a level */
         return NULL;
     struct table_node *found = table_find(&r->nodes, bytes_of(key, make_key(key, parent, level)));
     return found ? CONTAINER(found, struct router_node, place) : NULL;
