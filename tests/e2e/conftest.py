@@ -7,7 +7,8 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from harness.server import Server  # noqa: E402
+from harness.agent import Agent  # noqa: E402
+from harness.server import Server, free_port  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +32,22 @@ def new_server(tmp_path):
     yield make
     for one in started:
         one.stop()
+
+
+@pytest.fixture(scope="session")
+def renewing(tmp_path_factory):
+    """(server, agent, its first files): an agent whose certificate is nearly over."""
+    folder = tmp_path_factory.mktemp("renewing")
+    with Server(folder / "server", certificates_device__life="300s", http_port=free_port(), mqtt_port=free_port()) as running:
+        running.make_account()
+        agent = Agent(folder, "renewing", running).enrol()
+        first = agent.files()
+        yield running, agent.start(), first
+        agent.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def begin_early(request):
+    """The renewal comes after two minutes, which the other tests make use of."""
+    if any("renewing" in item.fixturenames for item in request.session.items):
+        request.getfixturevalue("renewing")

@@ -67,7 +67,7 @@ class Api:
     def events(self, **query):
         return self.get("/api/v1/events?" + urllib.parse.urlencode({"limit": 500, **query}))["events"]
 
-    def wait_event(self, kind, device=None, after=0):
+    def wait_event(self, kind, device=None, after=0, patience_s=PATIENCE_S):
         """Waits for an event of the kind by listening to the live stream, from `after` on."""
         query = {"kind": kind, **({"device": device} if device else {})}
         connection = self.connect()
@@ -75,7 +75,7 @@ class Api:
         connection.request("GET", "/api/v1/events/stream?" + urllib.parse.urlencode(query), headers=headers)
         stream = connection.getresponse()
         assert stream.status == 200, stream.read()
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s
         try:
             while time.monotonic() < deadline:
                 line = stream.readline()

@@ -7,6 +7,7 @@ import pathlib
 import queue
 import re
 import signal
+import socket
 import subprocess
 import threading
 
@@ -15,6 +16,12 @@ from .api import PASSWORD, Api
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("HOLDFAST_BUILD", TOP / "build"))
 PATIENCE_S = 60  # for events that must come; a test that waits so long has failed
+
+
+def free_port():
+    """A port that nobody has at this moment: for a server that must come back where it was."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
 
 class Server:
@@ -87,14 +94,26 @@ class Server:
         assert hashlib.sha256(der).hexdigest() == self.pin, "the root is not the one that the start-up text names"
         self.ca.write_text(pem)
 
+    def _read_secrets(self):
+        """The next line of the start-up text, behind the part that every start has."""
+        line = self.texts.get(timeout=PATIENCE_S)
+        assert line is not None, "the server ended:\n" + self.log.read_text()[-2000:]
+        if match := re.search(r"#setup=(\S+)", line):
+            self.setup_secret = match.group(1)
+        elif match := re.search(r"enrolment token +(\S+)", line):
+            self.start_token = match.group(1)
+
     def first_sign_in(self):
         """The one-time secret of the start-up text."""
         while not self.setup_secret:
-            line = self.texts.get(timeout=PATIENCE_S)
-            match = re.search(r"#setup=(\S+)", line)
-            if match:
-                self.setup_secret = match.group(1)
+            self._read_secrets()
         return self.setup_secret
+
+    def first_token(self):
+        """The enrolment token of the start-up text: there is one when enrolment.start-uses is not 0."""
+        while not self.start_token:
+            self._read_secrets()
+        return self.start_token
 
     def make_account(self, name="ada"):
         """The first account, by the one-time secret; the API is signed in afterwards."""
