@@ -38,6 +38,7 @@ struct loop {
     bool running;
     atomic_bool stopping; /* lock-free, so that a signal handler may set it */
     int64_t now_ms;       /* valid while running */
+    int64_t least_ms;     /* the shortest time of a timer: 1 while timers fire, so that firing them ends */
 
     struct timer **heap; /* heap[0] is due first; a timer's place is its index + 1 */
     size_t timers, heap_room;
@@ -225,7 +226,7 @@ err loop_timer_set(struct loop *loop, struct timer *t, int64_t after_ms)
     int64_t due_ms;
     if (!t->place)
         TRY(heap_room_for_one(loop));
-    if (__builtin_add_overflow(loop_now_ms(loop), after_ms < 1 ? 1 : after_ms, &due_ms))
+    if (__builtin_add_overflow(loop_now_ms(loop), after_ms < loop->least_ms ? loop->least_ms : after_ms, &due_ms))
         due_ms = INT64_MAX;
     size_t at = t->place ? t->place - 1 : loop->timers++;
     t->due_ms = due_ms;
@@ -244,14 +245,15 @@ void loop_timer_clear(struct loop *loop, struct timer *t)
         heap_settle(loop, hole, last);
 }
 
-/* A timer that is set while timers fire is due a millisecond from now at the earliest, so this ends. */
 static void fire_timers(struct loop *loop)
 {
+    loop->least_ms = 1;
     while (loop->timers && loop->heap[0]->due_ms <= loop->now_ms) {
         struct timer *t = loop->heap[0];
         loop_timer_clear(loop, t);
         t->due(t);
     }
+    loop->least_ms = 0;
 }
 
 /* The turn. */

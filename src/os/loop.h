@@ -31,8 +31,9 @@ MUST err loop_watch(struct loop *loop, struct watcher *w, uint32_t events);
 MUST err loop_rewatch(struct loop *loop, struct watcher *w, uint32_t events);
 void loop_unwatch(struct loop *loop, struct watcher *w); /* before its fd is closed; safe inside any callback */
 
-/* Due after_ms from loop_now_ms, one millisecond at the earliest. ERR_MEMORY when the heap can't grow; a timer that is
- * set already moves without needing memory. */
+/* Due after_ms from loop_now_ms. 0: at the end of this turn, when all watchers and mails that were ready have been told;
+ * set by a timer that fires, it is one millisecond at the earliest. ERR_MEMORY when the heap can't grow; a timer that is set
+ * already moves without needing memory. */
 MUST err loop_timer_set(struct loop *loop, struct timer *t, int64_t after_ms);
 void loop_timer_clear(struct loop *loop, struct timer *t); /* an unset timer is fine; safe inside any callback */
 

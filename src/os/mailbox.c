@@ -87,19 +87,24 @@ static void signal_empty(struct mailbox *box)
         ;
 }
 
-static void append(struct mailbox *box, struct mail *mail, unsigned counted)
+/* Mails that are linked by `next`, and how many they are. */
+struct chain {
+    struct mail *first, *last;
+    size_t count;
+};
+
+static void append(struct mailbox *box, const struct chain *mails)
 {
-    mail->next = NULL;
-    mail->counted = counted;
-    if (box->last)
-        box->last->next = mail;
+    bool was_empty = !box->first;
+    if (was_empty)
+        box->first = mails->first;
     else
-        box->first = mail;
-    box->last = mail;
-    box->counted += counted;
-    if (++box->waiting > box->high_water)
+        box->last->next = mails->first;
+    box->last = mails->last;
+    box->waiting += mails->count;
+    if (box->waiting > box->high_water)
         box->high_water = box->waiting;
-    if (box->waiting == 1)
+    if (was_empty)
         signal_waiting(box);
 }
 
@@ -107,8 +112,12 @@ err mailbox_post(struct mailbox *box, struct mail *mail)
 {
     lock(box);
     bool fits = box->counted < box->max;
-    if (fits)
-        append(box, mail, 1);
+    if (fits) {
+        mail->next = NULL;
+        mail->counted = 1;
+        box->counted++;
+        append(box, &(struct chain){mail, mail, 1});
+    }
     *(fits ? &box->posted : &box->refused) += 1;
     unlock(box);
     return fits ? OK : &full;
@@ -116,8 +125,19 @@ err mailbox_post(struct mailbox *box, struct mail *mail)
 
 void mailbox_answer(struct mailbox *box, struct mail *mail)
 {
+    mail->next = NULL;
+    mailbox_answer_all(box, mail);
+}
+
+void mailbox_answer_all(struct mailbox *box, struct mail *first)
+{
+    struct chain mails = {first, first, 1};
+    for (first->counted = 0; mails.last->next; mails.count++) {
+        mails.last = mails.last->next;
+        mails.last->counted = 0;
+    }
     lock(box);
-    append(box, mail, 0);
+    append(box, &mails);
     unlock(box);
 }
 

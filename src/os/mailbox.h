@@ -15,6 +15,8 @@ MUST err mailbox_post(struct mailbox *box, struct mail *mail);
 /* From any thread: the answer to a mail that the owner of the box posted itself. Takes the mail, never fails and does
  * not count against `max`: there are never more answers than questions, and those were bounded where they went. */
 void mailbox_answer(struct mailbox *box, struct mail *mail);
+/* The same for several at once, linked by `next`, the last one's being NULL: the owner wakes up once and finds them all. */
+void mailbox_answer_all(struct mailbox *box, struct mail *first);
 
 int mailbox_fd(const struct mailbox *box); /* lends an eventfd that is readable while mails wait */
 /* Owner only. Opens all mails that wait now; returns how many. */

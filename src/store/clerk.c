@@ -25,17 +25,19 @@ static const struct fault closed = {ERR_CLOSED, "clerk: the store thread has end
 
 enum { PROBE_MS = 1000, NOTE_DETAIL_MAX = 512 };
 
+/* Errands in order, linked by their mails, which no mailbox holds meanwhile. */
+struct pile {
+    struct mail *first, *last;
+    size_t count;
+};
+
 /* One recorder. */
 struct desk {
     struct recorder port;
     struct clerk *clerk;
     struct mailbox *home; /* NULL: errands are done on the store thread */
-};
-
-/* Errands in order, linked by their mails, which no mailbox holds meanwhile. */
-struct pile {
-    struct mail *first, *last;
-    size_t count;
+    struct pile answers;  /* the store thread's: to be sent home together */
+    struct desk *next;    /* the store thread's: another one with answers */
 };
 
 struct stop {
@@ -53,6 +55,7 @@ struct clerk {
 
     /* The store thread's. */
     struct pile pile;
+    struct desk *answered; /* those with answers */
     struct stop stop;
     struct trouble trouble;
 
@@ -110,14 +113,32 @@ static void errand_returns(struct mail *mail)
 
 static void answer(struct errand *errand)
 {
-    struct mailbox *home = desk_of(errand->by)->home;
+    struct desk *desk = desk_of(errand->by);
     write_drop(errand->write);
     errand->write = NULL;
     errand->mail.open = errand_returns;
-    if (home)
-        mailbox_answer(home, &errand->mail);
-    else
+    if (!desk->home) {
         errand->done(errand);
+        return;
+    }
+    if (!desk->answers.first) {
+        desk->next = desk->clerk->answered;
+        desk->clerk->answered = desk;
+    }
+    pile_add(&desk->answers, &errand->mail);
+}
+
+/* One wake-up for each home, so that a loop hears of a whole batch at once and answers each of its peers with one write. */
+static void answer_all(struct clerk *clerk, struct pile *errands)
+{
+    for (struct mail *mail; (mail = pile_take(errands));)
+        answer(errand_of(mail));
+    for (struct desk *desk; (desk = clerk->answered);) {
+        struct mail *first = desk->answers.first;
+        clerk->answered = desk->next;
+        desk->answers = (struct pile){0};
+        mailbox_answer_all(desk->home, first);
+    }
 }
 
 static err post(struct recorder *port, struct errand *errand)
@@ -302,8 +323,7 @@ static void run_batch(struct clerk *clerk)
         fail_all(&batch.errands, failed);
     else
         tell_events(clerk, &batch);
-    for (struct mail *mail; (mail = pile_take(&batch.errands));)
-        answer(errand_of(mail));
+    answer_all(clerk, &batch.errands);
 }
 
 /* --- the thread --- */
@@ -367,7 +387,7 @@ err clerk_start(const struct clerk_options *options, struct clerk **out)
         return &no_memory;
     clerk->how = *options;
     clerk->stop.mail.open = stop_arrives;
-    clerk->own = (struct desk){{post, record}, clerk, NULL};
+    clerk->own = (struct desk){.port = {post, record}, .clerk = clerk};
     clerk->trouble.since_us = clerk->health.since_us = wall_us(options->clock);
     if (pthread_mutex_init(&clerk->lock, NULL)) {
         mem_drop(clerk);
@@ -392,8 +412,7 @@ void clerk_stop(struct clerk *clerk)
     (void)pthread_join(clerk->thread, NULL);
     (void)mailbox_deliver(clerk->box); /* whoever posted too late learns it */
     fail_all(&clerk->pile, &closed);
-    for (struct mail *mail; (mail = pile_take(&clerk->pile));)
-        answer(errand_of(mail));
+    answer_all(clerk, &clerk->pile);
     clerk_drop(clerk);
 }
 
@@ -402,7 +421,7 @@ err clerk_recorder(struct clerk *clerk, struct mailbox *home, struct recorder **
     if (clerk->desk_count == CLERK_RECORDERS_MAX)
         return &many_recorders;
     struct desk *desk = &clerk->desks[clerk->desk_count++];
-    *desk = (struct desk){{post, record}, clerk, home};
+    *desk = (struct desk){.port = {post, record}, .clerk = clerk, .home = home};
     *out = &desk->port;
     return OK;
 }

@@ -149,6 +149,44 @@ static void a_callback_may_clear_and_set_timers(void **state)
     loop_close(loop);
 }
 
+/* Sets the timer of an alarm for the end of the turn, and twice, as a burst of mails would. */
+struct nudge {
+    struct mail mail;
+    struct alarm *alarm;
+};
+
+static void nudge_open(struct mail *self)
+{
+    struct alarm *alarm = ((struct nudge *)self)->alarm;
+    assert_int_equal(alarm->rings, 0);
+    assert_null(loop_timer_set(alarm->loop, &alarm->timer, 0));
+}
+
+static void a_timer_without_delay_fires_at_the_end_of_its_turn(void **state)
+{
+    int64_t now = 7, journal[4];
+    size_t entries = 0;
+    struct hand_clock hand = {{hand_wall_us, hand_monotonic_ms}, &now};
+    struct loop *loop;
+    assert_null(loop_open(&hand.clock, 4, &loop));
+    struct alarm again = {{.due = alarm_due}, loop, NULL, NULL, journal, &entries, 0};
+    struct alarm end = {{.due = stop_due}, loop, NULL, NULL, NULL, NULL, 0};
+    struct alarm swept = {{.due = alarm_due}, loop, NULL, &again, journal, &entries, 0};
+    struct nudge one = {{.open = nudge_open}, &swept}, two = {{.open = nudge_open}, &swept};
+    assert_null(mailbox_post(loop_mailbox(loop), &one.mail));
+    assert_null(mailbox_post(loop_mailbox(loop), &two.mail));
+    struct sun sun = {{eventfd(1, EFD_CLOEXEC), sun_moves}, &now};
+    assert_null(loop_watch(loop, &sun.watcher, EPOLLIN));
+    assert_null(loop_timer_set(loop, &end.timer, 1));
+    assert_null(loop_run(loop));
+    assert_int_equal(swept.rings, 1);
+    assert_int_equal(journal[0], 0); /* in the very millisecond */
+    assert_int_equal(again.timer.due_ms, swept.timer.due_ms + 1);
+    loop_unwatch(loop, &sun.watcher);
+    assert_int_equal(close(sun.watcher.fd), 0);
+    loop_close(loop);
+}
+
 static void a_heap_that_cannot_grow_is_an_error(void **state)
 {
     struct loop *loop;
@@ -298,6 +336,7 @@ int main(void)
         cmocka_unit_test(timers_fire_in_order_and_never_early),
         cmocka_unit_test(timers_of_one_turn_fire_sorted),
         cmocka_unit_test(a_callback_may_clear_and_set_timers),
+        cmocka_unit_test(a_timer_without_delay_fires_at_the_end_of_its_turn),
         cmocka_unit_test(a_heap_that_cannot_grow_is_an_error),
         cmocka_unit_test(a_watcher_that_is_unwatched_is_not_told),
         cmocka_unit_test(mails_are_opened_on_the_loops_thread),

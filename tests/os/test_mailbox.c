@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -86,6 +87,33 @@ static void answers_that_are_taken_leave_no_room_behind(void **state)
     assert_ptr_equal(mailbox_take(box, 1000), &more.mail);
     assert_null(mailbox_take(box, 0));
     assert_null(mailbox_take(box, 1));
+    mailbox_close(box);
+}
+
+static void answers_that_come_together_keep_their_order_and_wake_once(void **state)
+{
+    struct mailbox *box;
+    struct mailbox_counts counts;
+    struct desk desk = {0};
+    struct letter first = letter_to(&desk, 0), post = letter_to(&desk, 4), chain[3];
+    uint64_t wakes;
+    for (unsigned i = 0; i < 3; i++)
+        chain[i] = letter_to(&desk, i + 1);
+    chain[0].mail.next = &chain[1].mail;
+    chain[1].mail.next = &chain[2].mail;
+    assert_null(mailbox_open(1, &box));
+    mailbox_answer(box, &first.mail);
+    mailbox_answer_all(box, &chain[0].mail);
+    assert_null(mailbox_post(box, &post.mail)); /* they do not count against the bound */
+    assert_int_equal(read(mailbox_fd(box), &wakes, sizeof wakes), sizeof wakes);
+    assert_int_equal(wakes, 1);
+    mailbox_read_counts(box, &counts);
+    assert_int_equal(counts.posted, 1);
+    assert_int_equal(counts.waiting, 5);
+    assert_int_equal(counts.high_water, 5);
+    assert_int_equal(mailbox_deliver(box), 5);
+    assert_int_equal(desk.opened, 5);
+    assert_int_equal(desk.out_of_order, 0);
     mailbox_close(box);
 }
 
@@ -224,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_box_refuses_posts_and_takes_answers),
         cmocka_unit_test(answers_that_are_taken_leave_no_room_behind),
+        cmocka_unit_test(answers_that_come_together_keep_their_order_and_wake_once),
         cmocka_unit_test(closing_opens_what_is_inside_and_what_that_posts),
         cmocka_unit_test(allocation_failures_are_errors),
         cmocka_unit_test(each_sender_keeps_its_order),
