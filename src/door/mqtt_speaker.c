@@ -150,8 +150,8 @@ static err take_packet(struct mqtt_session *s, const struct mqtt_frame *frame, b
 {
     struct mqtt_packet packet = {0};
     err failed = mqtt_decode(frame, (struct mqtt_dialect){s->version, MQTT_FROM_CLIENT}, &packet);
-    if (err_is(failed, ERR_UNSUPPORTED) && frame->type == MQTT_CONNECT)
-        s->version = packet.as.connect.version;
+    if (failed && s->phase == SESSION_NEW && frame->type == MQTT_CONNECT)
+        s->version = packet.as.connect.version; /* the refusal is said in it */
     return failed ? failed : dispatch(s, &packet, again);
 }
 
