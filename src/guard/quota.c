@@ -86,6 +86,8 @@ static err bucket_make(struct quota *q, struct bytes key, uint32_t rate, struct 
 static void refill(struct bucket *b, uint32_t rate, int64_t now_ms)
 {
     int64_t full = (int64_t)rate * BURST_S * MILLI, elapsed = now_ms - b->filled_ms;
+    if (elapsed < 0)
+        elapsed = 0; /* a clock that went back takes nothing away */
     if (elapsed > BURST_S * MILLI)
         elapsed = BURST_S * MILLI;
     b->milli_tokens += elapsed * rate; /* rate per second is milli-tokens per millisecond */

@@ -14,6 +14,12 @@ static const struct fault bad_documents = {ERR_MALFORMED, "report: malformed doc
 static const struct fault too_large = {ERR_TOO_LARGE, "report: more than there is room for"};
 static const struct fault no_memory = {ERR_MEMORY, "report: no memory"};
 
+static err starve(char why[WHY_TEXT])
+{
+    why_say(why, "%s", no_memory.text);
+    return &no_memory;
+}
+
 static int put_piece(const char *piece, size_t len, void *buffer)
 {
     struct buffer *out = buffer;
@@ -21,10 +27,12 @@ static int put_piece(const char *piece, size_t len, void *buffer)
     return out->spoiled ? -1 : 0;
 }
 
-/* Compact JSON in the order in which it came. False: it does not fit. */
-static bool put_json(struct buffer *out, const json_t *value)
+/* Compact JSON in the order in which it came. */
+static err put_json(struct buffer *out, const json_t *value)
 {
-    return !json_dump_callback(value, put_piece, out, JSON_COMPACT | JSON_ENCODE_ANY);
+    int failed = json_dump_callback(value, put_piece, out, JSON_COMPACT | JSON_ENCODE_ANY);
+    TRY(buffer_finish(out));
+    return failed ? &no_memory : OK;
 }
 
 /* ---- Events */
@@ -41,17 +49,21 @@ static bool kind_is_valid(struct bytes kind)
 
 static err write_detail(struct bytes kind, const json_t *detail, struct buffer *out, char why[WHY_TEXT])
 {
-    bool fits = true;
+    err failed = OK;
     put_text(out, "{\"kind\":");
     put_json_text(out, kind);
     put_text(out, ",\"detail\":");
     if (detail)
-        fits = put_json(out, detail);
+        failed = put_json(out, detail);
     else
         put_text(out, "{}");
     put_text(out, "}");
-    if (fits && !buffer_finish(out))
+    if (!failed)
+        failed = buffer_finish(out);
+    if (!failed)
         return OK;
+    if (err_is(failed, ERR_MEMORY))
+        return starve(why);
     why_say(why, "the event is longer than %d bytes", DETAIL_MAX);
     return &too_large;
 }
@@ -110,7 +122,10 @@ static err write_document(struct report_documents *out, struct bytes name, const
         return refuse(name, "is null", why);
     put_bytes(&out->text, name);
     places->name_end[out->count] = out->text.len;
-    if (!put_json(&out->text, value) || out->text.len - places->name_end[out->count] > DOCUMENT_MAX) {
+    err failed = put_json(&out->text, value);
+    if (err_is(failed, ERR_MEMORY))
+        return starve(why);
+    if (failed || out->text.len - places->name_end[out->count] > DOCUMENT_MAX) {
         IGNORE(refuse(name, "is too large", why));
         return &too_large;
     }
@@ -144,10 +159,6 @@ err report_documents_decode(struct bytes payload, struct report_documents *out, 
     }
     json_object_keylen_foreach(root, name, name_len, value)
         TRY(write_document(&made, bytes_of(name, name_len), value, &places, why));
-    if (buffer_finish(&made.text)) {
-        why_say(why, "%s", no_memory.text);
-        return &no_memory;
-    }
     lend_documents(&made, &places);
     *out = made;
     memset(&made, 0, sizeof made);
