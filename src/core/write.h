@@ -38,7 +38,8 @@ enum write_kind {
     WRITE_DOCUMENT,        /* one named reported document of a device, replacing the former one */
     WRITE_PRESENCE,        /* a session began (connected_us) or ended (0); also moves last_seen */
     WRITE_ENROLMENT,       /* spends one use of a token and registers the device, both or neither */
-    WRITE_RENEWAL,         /* a new certificate of a known device: serial, expiry, fingerprint */
+    WRITE_RENEWAL,         /* a new certificate of a device: serial, expiry, fingerprint. ERR_ABSENT also when the device
+                              was deleted and enrolled anew meanwhile: enrolled_us says which enrolment is meant */
     WRITE_DEVICE_DELETE,   /* the device and all it left: telemetry, documents; its events stay */
     WRITE_TOKEN,           /* a new enrolment token */
     WRITE_TOKEN_DELETE,

@@ -244,6 +244,17 @@ static err find_session(struct store_reader *port, const uint8_t hash[TOKEN_HASH
     return OK;
 }
 
+static err list_sessions(struct store_reader *port, int64_t now_us, struct session_rows *rows)
+{
+    SCOPED(leave) struct memory_store *store = enter(port);
+    for (size_t i = 0; i < store->sessions.count; i++) {
+        const struct session_record *session = &((const struct session_row *)store->sessions.rows[i])->session;
+        if (session->expires_us > now_us && !rows->row(rows, session))
+            break;
+    }
+    return OK;
+}
+
 void memory_reader_fill(struct store_reader *port)
 {
     *port = (struct store_reader){
@@ -258,6 +269,7 @@ void memory_reader_fill(struct store_reader *port)
         .find_token = find_token,
         .get_operator = get_operator,
         .count_operators = count_operators,
+        .list_sessions = list_sessions,
         .find_session = find_session,
         .counts = counts,
     };

@@ -10,6 +10,7 @@
 
 static const struct fault no_memory = {ERR_MEMORY, "store: no memory"};
 static const struct fault unknown_device = {ERR_ABSENT, "store: there is no such device"};
+static const struct fault other_enrolment = {ERR_ABSENT, "store: the device was deleted, and enrolled anew"};
 static const struct fault device_exists = {ERR_EXISTS, "store: a device with this id is enrolled already"};
 static const struct fault too_many = {ERR_REFUSED, "store: more samples than one write may carry"};
 static const struct fault long_metric = {ERR_REFUSED, "store: the name of a metric is empty or too long"};
@@ -84,6 +85,8 @@ err memory_renewal(struct memory_store *store, const struct write *write, struct
     const struct device *renewal = &write->as.renewal;
     struct device device;
     TRY(find_device(store, renewal->id, &device));
+    if (device.enrolled_us != renewal->enrolled_us)
+        return &other_enrolment;
     device.certificate_expires_us = renewal->certificate_expires_us;
     memcpy(device.certificate_serial, renewal->certificate_serial, sizeof device.certificate_serial);
     memcpy(device.key_fingerprint, renewal->key_fingerprint, sizeof device.key_fingerprint);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+static const struct fault other_enrolment = {ERR_ABSENT, "store: the device was deleted, and enrolled anew"};
 static const struct fault exists = {ERR_EXISTS, "store: a device with this id is enrolled already"};
 static const struct fault unknown_token = {ERR_ABSENT, "store: there is no such enrolment token"};
 static const struct fault token_expired = {ERR_EXPIRED, "store: the enrolment token has expired"};
@@ -77,7 +78,9 @@ err apply_renewal(struct sqlite_writer *w, const struct write *write, struct wri
     bind_word(s, 2, d->certificate_serial);
     bind_word(s, 3, d->key_fingerprint);
     bind_number(s, 4, device->row);
-    return statement_run(&w->db, s);
+    bind_number(s, 5, d->enrolled_us);
+    TRY(statement_run(&w->db, s));
+    return database_changes(&w->db) ? OK : &other_enrolment;
 }
 
 err apply_presence(struct sqlite_writer *w, const struct write *write, struct write_result *result)

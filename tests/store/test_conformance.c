@@ -146,6 +146,7 @@ static void a_renewal_changes_the_certificate_alone(void **state)
     (void)snprintf(w.as.renewal.certificate_serial, sizeof w.as.renewal.certificate_serial, "ffff");
     (void)snprintf(w.as.renewal.key_fingerprint, sizeof w.as.renewal.key_fingerprint, "%064d", 8);
     w.as.renewal.certificate_expires_us = 9000;
+    w.as.renewal.enrolled_us = 2000;
     assert_ok(apply_one(world->w, &w, NULL));
     assert_ok(world->r->get_device(world->r, BYTES("pump-1"), &d));
     assert_string_equal(d.certificate_serial, "ffff");
@@ -155,6 +156,31 @@ static void a_renewal_changes_the_certificate_alone(void **state)
     assert_int_equal(d.enrolled_us, 2000);
     (void)snprintf(w.as.renewal.id, sizeof w.as.renewal.id, "pump-2");
     assert_kind(apply_one(world->w, &w, NULL), ERR_ABSENT);
+}
+
+static err delete_device(struct world *world, const char *id)
+{
+    struct write w = {.kind = WRITE_DEVICE_DELETE, .now_us = 5000};
+    (void)snprintf(w.as.device, sizeof w.as.device, "%s", id);
+    return apply_one(world->w, &w, NULL);
+}
+
+/* The device was deleted and its id enrolled anew while the renewal was on its way: it is not this device's. */
+static void a_renewal_is_of_one_enrolment(void **state)
+{
+    struct world *world = *state;
+    struct write w = {.kind = WRITE_RENEWAL, .now_us = 7000}, token = token_write(1, 1, BIG_TIME);
+    struct write again = enrolment_write(1, "pump-1", 6000);
+    struct device d;
+    enrol(world->w, "pump-1");
+    assert_ok(world->r->get_device(world->r, BYTES("pump-1"), &w.as.renewal));
+    (void)snprintf(w.as.renewal.certificate_serial, sizeof w.as.renewal.certificate_serial, "ffff");
+    assert_ok(delete_device(world, "pump-1"));
+    assert_ok(apply_one(world->w, &token, NULL));
+    assert_ok(apply_one(world->w, &again, NULL));
+    assert_kind(apply_one(world->w, &w, NULL), ERR_ABSENT);
+    assert_ok(world->r->get_device(world->r, BYTES("pump-1"), &d));
+    assert_string_equal(d.certificate_serial, "0a1b");
 }
 
 static err presence(struct world *world, const char *id, int64_t connected_us, int64_t now_us)
@@ -645,6 +671,26 @@ static struct write session_write(uint8_t hash, const char *name, int64_t expire
     return w;
 }
 
+struct sessions_seen {
+    struct session_rows rows;
+    size_t count;
+};
+
+static bool see_session(struct session_rows *rows, const struct session_record *session)
+{
+    struct sessions_seen *seen = (struct sessions_seen *)rows;
+    assert_string_equal(session->operator_name, "ada");
+    seen->count++;
+    return true;
+}
+
+static size_t count_sessions(struct world *world, int64_t now_us)
+{
+    struct sessions_seen seen = {{see_session}, 0};
+    assert_ok(world->r->list_sessions(world->r, now_us, &seen.rows));
+    return seen.count;
+}
+
 static void sessions_begin_and_end(void **state)
 {
     struct world *world = *state;
@@ -681,7 +727,10 @@ static void what_ended_is_dropped(void **state)
     assert_ok(apply_one(world->w, &late, NULL));
     assert_ok(apply_one(world->w, &token, NULL));
     assert_ok(apply_one(world->w, &live, NULL));
+    assert_int_equal(count_sessions(world, 49), 2);
+    assert_int_equal(count_sessions(world, 50), 1); /* ended at that very microsecond, though it is still there */
     assert_ok(apply_one(world->w, &expire, NULL));
+    assert_int_equal(count_sessions(world, 0), 1);
     assert_kind(world->r->find_session(world->r, early.as.session.hash, &session), ERR_ABSENT);
     assert_ok(world->r->find_session(world->r, late.as.session.hash, &session));
     assert_kind(world->r->find_token(world->r, token.as.token.hash, &t), ERR_ABSENT);
@@ -780,6 +829,7 @@ static const struct CMUnitTest suite[] = {
     TEST(enrolment_is_refused_and_changes_nothing),
     TEST(a_token_race_is_decided_by_order),
     TEST(a_renewal_changes_the_certificate_alone),
+    TEST(a_renewal_is_of_one_enrolment),
     TEST(presence_moves_last_seen),
     TEST(devices_are_listed_by_filter_and_page),
     TEST(a_deleted_device_leaves_its_events_only),
