@@ -82,7 +82,7 @@ static OUTCOME unknown_option(const struct command *command, const char *name)
     return USAGE;
 }
 
-static OUTCOME unknown_command(const char *given)
+static const char *nearest_command(const char *given)
 {
     const char *nearest = NULL;
     size_t best = NEAR + 1;
@@ -91,6 +91,18 @@ static OUTCOME unknown_command(const char *given)
             best = distance(given, commands[i].words);
             nearest = commands[i].words;
         }
+    return nearest;
+}
+
+/* The first two words may be meant as one command ("token crate"), or the first alone. */
+static OUTCOME unknown_command(int argc, char **argv)
+{
+    char given[COMMAND_WORDS_MAX];
+    bool two = argc > 1 && argv[1][0] != '-';
+    snprintf(given, sizeof given, "%s%s%s", argv[0], two ? " " : "", two ? argv[1] : "");
+    const char *nearest = nearest_command(given);
+    if (!nearest)
+        nearest = nearest_command(argv[0]);
     if (nearest)
         complain("there is no command '%s'; did you mean '%s'?", given, nearest);
     else
@@ -193,7 +205,7 @@ OUTCOME command_parse(int argc, char **argv, struct invocation *out)
     }
     out->command = find_command(argc - 1, argv + 1, &used);
     if (!out->command)
-        return unknown_command(argv[1]);
+        return unknown_command(argc - 1, argv + 1);
     enum outcome o = take_rest(out, argc - 1 - (int)used, argv + 1 + used);
     if (!o && !out->help && out->command->argument && !out->argument) {
         complain("'%s' wants an argument: holdfast %s %s", out->command->words, out->command->words,
