@@ -2,6 +2,7 @@
 """The operator's command line against a real server: what each command shows, its JSON, and its exit codes."""
 import json
 import os
+import platform
 import re
 import select
 import signal
@@ -234,17 +235,21 @@ def test_tokens(ada, tmp_path):
 
 
 def test_the_command_that_a_token_comes_with_works(ada, server, tmp_path):
-    shown = ada.show("token", "create", "--group", "pasted")
+    """Pasted as it stands; only the folder is the test's."""
+    shown, device = ada.show("token", "create", "--group", "pasted"), platform.node()
     command = next(line.strip() for line in shown.splitlines() if "holdfast-agent enrol" in line)
-    folder = tmp_path / "agent"
-    done = subprocess.run(["sh", "-c", f"{command} --id pasted --folder {folder}"], capture_output=True, text=True, timeout=PATIENCE_S,
-                          env={**os.environ, "PATH": f"{BUILD}:{os.environ['PATH']}"})
-    assert done.returncode == 0 and "Enrolled as pasted" in done.stdout, (command, done)
-    assert ada.json("device", "show", "pasted")["device"]["group"] == "pasted"
-    refused = ada.run("device", "delete", "pasted", stdin=subprocess.DEVNULL)
+    pasted = subprocess.Popen(["sh", "-c", command], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              env={**os.environ, "PATH": f"{BUILD}:{os.environ['PATH']}", "HOLDFAST_FOLDER": str(tmp_path / "agent")})
+    try:
+        server.api.wait_event("device.connected", device)
+    finally:
+        os.killpg(pasted.pid, signal.SIGTERM)
+        pasted.wait(timeout=PATIENCE_S)
+    assert ada.json("device", "show", device)["device"]["group"] == "pasted"
+    refused = ada.run("device", "delete", device, stdin=subprocess.DEVNULL)
     assert refused.returncode == USAGE and "--yes" in refused.stderr
-    assert ada.show("device", "delete", "pasted", "--yes") == "Deleted pasted.\n"
-    assert ada.run("device", "show", "pasted").returncode == REFUSED
+    assert ada.show("device", "delete", device, "--yes") == f"Deleted {device}.\n"
+    assert ada.run("device", "show", device).returncode == REFUSED
 
 
 def test_health(ada):
