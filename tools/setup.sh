@@ -47,7 +47,7 @@ need_console() {
   fi
 }
 
-# build FOLDER [meson options...]
+# build FOLDER [meson options...]: all there is, or the $targets.
 build() {
   folder=$1
   shift
@@ -56,7 +56,8 @@ build() {
   rm -f "$folder.log"
   # New files are found at configure time.
   meson setup --reconfigure "$folder" "$@" >/dev/null 2>&1 || { meson setup --reconfigure "$folder" "$@"; die "meson failed"; }
-  ninja -C "$folder" >"$folder/build.log" 2>&1 || { grep -vE '^\[' "$folder/build.log" | tail -n 40; die "the build failed"; }
+  # shellcheck disable=SC2086
+  ninja -C "$folder" ${targets:-all} >"$folder/build.log" 2>&1 || { grep -vE '^\[' "$folder/build.log" | tail -n 40; die "the build failed"; }
 }
 
 # As root the server and the keeper each become a user of their own.
