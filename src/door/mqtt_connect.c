@@ -4,12 +4,14 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "core/topic.h"
 
 #include <string.h>
 
 static const struct fault bad_client_id = {ERR_REFUSED, "mqtt: the client identifier is over 256 bytes, or empty without a clean session"};
 static const struct fault will_qos_2 = {ERR_UNSUPPORTED, "mqtt: a will with QoS 2 is not offered"};
 static const struct fault will_retained = {ERR_UNSUPPORTED, "mqtt: a retained will is not offered"};
+static const struct fault bad_will_topic = {ERR_REFUSED, "mqtt: the will's topic is over 1,024 bytes or 32 levels"};
 static const struct fault has_method = {ERR_UNSUPPORTED, "mqtt: enhanced authentication is not offered; the certificate is the identity"};
 static const struct fault no_memory = {ERR_MEMORY, "mqtt: no memory for a session"};
 
@@ -117,6 +119,8 @@ static err take_will(struct mqtt_session *s, const struct mqtt_connect *c)
         return &will_retained;
     if (c->will.qos == 2 && s->version == MQTT_5)
         return &will_qos_2;
+    if (topic_check_name(c->will.topic))
+        return &bad_will_topic;
     struct message_parts parts = {.topic = c->will.topic, .payload = c->will.payload, .qos = c->will.qos > 0};
     s->will = message_make(&parts);
     return s->will ? OK : &no_memory;
@@ -162,6 +166,7 @@ static void agree(struct mqtt_session *s, const struct mqtt_connect *c)
     if (s->version == MQTT_5) {
         s->packet_max = c->properties.maximum_packet_size;
         s->receive_max = c->properties.receive_maximum;
+        s->no_reasons = !c->properties.request_problem;
     }
 }
 
@@ -173,6 +178,8 @@ static enum mqtt_reason reason_of(err failed)
         return MQTT_QOS_NOT_SUPPORTED;
     if (failed == &will_retained)
         return MQTT_RETAIN_NOT_SUPPORTED;
+    if (failed == &bad_will_topic)
+        return MQTT_TOPIC_NAME_INVALID;
     if (failed == &has_method)
         return MQTT_BAD_AUTHENTICATION_METHOD;
     return MQTT_SERVER_UNAVAILABLE;

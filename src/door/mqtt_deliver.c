@@ -9,7 +9,7 @@
 enum {
     LINE_HIGH = 65536, /* bytes queued in the line above which the rest waits here */
     WINDOW_MAX = 1024, /* unacknowledged messages, whatever the client allows */
-    HEAD_MAX = 131072, /* bytes of a PUBLISH without its payload */
+    HEAD_MAX = 327680, /* bytes of a PUBLISH without its payload: a topic, and properties as large as a packet */
 };
 
 struct delivery {
@@ -26,47 +26,20 @@ static void drop(struct delivery *d)
     mem_drop(d);
 }
 
-/* The properties that travel with a message are kept as they came. They are read back by decoding a PUBLISH made around
- * them, so that one codec judges all; most messages have none. */
-static err restore(const struct message *m, struct buffer *room, struct mqtt_properties *out)
-{
-    struct mqtt_frame frame = {.type = MQTT_PUBLISH};
-    struct mqtt_packet packet = {0};
-    *out = (struct mqtt_properties){0};
-    if (!m->properties.len)
-        return OK;
-    put_u16(room, 1);
-    put_u8(room, 't');
-    size_t len = m->properties.len;
-    do { /* a variable byte integer, MQTT 5.0, 1.5.5 */
-        put_u8(room, (uint8_t)((len & 127) | (len > 127 ? 128 : 0)));
-        len >>= 7;
-    } while (len);
-    put_bytes(room, m->properties);
-    TRY(buffer_finish(room));
-    frame.body = buffer_view(room);
-    TRY(mqtt_decode(&frame, (struct mqtt_dialect){MQTT_5, MQTT_FROM_CLIENT}, &packet));
-    *out = packet.as.publish.properties;
-    return OK;
-}
-
-static void send(struct mqtt_session *s, const struct delivery *d)
+/* False: it can never be sent to this client. */
+static bool send(struct mqtt_session *s, const struct delivery *d)
 {
     SCOPED(buffer_drop) struct buffer head = {.max = HEAD_MAX};
-    SCOPED(buffer_drop) struct buffer room = {.max = HEAD_MAX};
     struct mqtt_publish publish = {.topic = d->message->topic, .payload = d->message->payload, .qos = d->qos,
                                    .packet_id = d->packet_id};
-    if (s->version == MQTT_5 && restore(d->message, &room, &publish.properties))
-        return;
-    if (mqtt_publish_size(&publish, s->version) > s->packet_max) { /* MQTT 5.0, 3.1.2-24: as if it had been sent */
-        counter_add(&s->lobby->counts->messages_dropped, 1);
-        return;
-    }
-    if (mqtt_put_publish_head(&publish, mqtt_server_dialect(s), &head))
-        return;
+    /* The properties that travel with a message are kept as they came; one codec judges them, here as there. */
+    if (s->version == MQTT_5 && mqtt_publish_properties(d->message->properties, &publish.properties))
+        return false;
+    if (mqtt_publish_size(&publish, s->version) > s->packet_max || mqtt_put_publish_head(&publish, mqtt_server_dialect(s), &head))
+        return false;
     line_send(s->speaker.line, buffer_view(&head));
     line_send(s->speaker.line, d->message->payload);
-    counter_add(&s->lobby->counts->messages_out, 1);
+    return true;
 }
 
 /* The next free packet identifier. Those in use were given in rising order, so the oldest is the first to be met. */
@@ -92,8 +65,10 @@ void mqtt_deliver_more(struct mqtt_session *s)
             return;
         s->leaving_count--;
         s->leaving_bytes -= d->message->payload.len;
-        send(s, d);
-        if (!d->qos) {
+        /* What the client cannot take counts as sent and acknowledged (MQTT 5.0, 3.1.2-25). */
+        bool sent = send(s, d);
+        counter_add(sent ? &s->lobby->counts->messages_out : &s->lobby->counts->messages_dropped, 1);
+        if (!sent || !d->qos) {
             drop(d);
             continue;
         }

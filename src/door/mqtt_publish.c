@@ -7,6 +7,7 @@
 #include "door/mqtt_session.h"
 
 #include "base/memory.h"
+#include "core/topic.h"
 
 static const struct fault no_memory = {ERR_MEMORY, "mqtt: no memory for a publication"};
 
@@ -22,7 +23,7 @@ static enum mqtt_reason acknowledge(struct mqtt_session *s, const struct publica
     const struct request *r = &p->request;
     enum mqtt_reason reason = r->refused ? mqtt_refusal(r->refused) : MQTT_SUCCESS;
     struct mqtt_ack ack = {.packet_id = p->packet_id, .reason = reason};
-    if (r->refused) {
+    if (r->refused && !s->no_reasons) {
         ack.properties.present = MQTT_HAS(REASON_STRING);
         ack.properties.reason_string = bytes_of_text(r->why[0] ? r->why : err_text(r->refused));
     }
@@ -100,6 +101,8 @@ static enum mqtt_reason unoffered(const struct mqtt_session *s, const struct mqt
         return MQTT_RETAIN_NOT_SUPPORTED;
     if (publish->properties.present & MQTT_HAS(TOPIC_ALIAS))
         return MQTT_TOPIC_ALIAS_INVALID;
+    if (topic_check_name(publish->topic)) /* MQTT allows 65,535 bytes and as many levels */
+        return MQTT_TOPIC_NAME_INVALID;
     if (publish->qos && s->version == MQTT_5 && s->arriving_qos_1 >= s->lobby->limits->receive_max)
         return MQTT_RECEIVE_MAXIMUM_EXCEEDED;
     return MQTT_SUCCESS;

@@ -36,6 +36,7 @@ struct mqtt_session {
     uint16_t keep_alive_s;   /* as agreed */
     uint16_t keep_alive_asked_s;
     uint32_t packet_max;     /* what the client takes (MQTT 5.0, 3.1.2.11.4) */
+    bool no_reasons;         /* the client asked for no reason strings (MQTT 5.0, 3.1.2.11.7) */
     struct request hello;
     struct message *will;    /* owned; published unless the client said good-bye */
 
@@ -64,7 +65,8 @@ struct publication {
     bool finished;
 };
 
-/* Queues an encoded packet. What cannot be encoded ends the line. */
+/* Queues an encoded packet, without its reason string when it is too large for the client with it. What cannot be
+ * encoded or is still too large ends the line. */
 void mqtt_send(struct mqtt_session *s, const struct mqtt_packet *packet);
 /* Says good-bye with the reason where the version knows one, and ends the line. */
 void mqtt_bye(struct mqtt_session *s, enum mqtt_reason reason, const char *why);

@@ -26,14 +26,39 @@ struct mqtt_dialect mqtt_server_dialect(const struct mqtt_session *s)
     return (struct mqtt_dialect){s->version, MQTT_FROM_SERVER};
 }
 
+static bool encode(const struct mqtt_session *s, const struct mqtt_packet *packet, struct buffer *out)
+{
+    buffer_clear(out);
+    return !mqtt_encode(packet, mqtt_server_dialect(s), out) && out->len <= s->packet_max;
+}
+
+static void forget_reason_string(struct mqtt_packet *p)
+{
+    if (p->type == MQTT_CONNACK)
+        p->as.connack.properties.present &= ~MQTT_HAS(REASON_STRING);
+    if (p->type == MQTT_PUBACK)
+        p->as.ack.properties.present &= ~MQTT_HAS(REASON_STRING);
+    if (p->type == MQTT_DISCONNECT)
+        p->as.ending.properties.present &= ~MQTT_HAS(REASON_STRING);
+}
+
 void mqtt_send(struct mqtt_session *s, const struct mqtt_packet *packet)
 {
     SCOPED(buffer_drop) struct buffer out = {.max = 65536 + PAYLOAD_MAX};
     if (!s->speaker.line)
         return;
-    err failed = mqtt_encode(packet, mqtt_server_dialect(s), &out);
-    if (!failed && out.len <= s->packet_max)
+    bool fits = encode(s, packet, &out);
+    if (!fits) { /* MQTT 5.0, 3.2.2.3.9, 3.4.2.2.2, 3.14.2.2.3 */
+        struct mqtt_packet brief = *packet;
+        forget_reason_string(&brief);
+        fits = encode(s, &brief, &out);
+    }
+    if (fits) {
         line_send(s->speaker.line, buffer_view(&out));
+        return;
+    }
+    s->phase = SESSION_OVER;
+    line_end(s->speaker.line);
 }
 
 void mqtt_report(struct mqtt_session *s, enum event_kind kind, const char *why, struct bytes topic)
@@ -185,6 +210,10 @@ static err hear(struct speaker *speaker, struct bytes in, size_t *used)
 static void tired(struct speaker *speaker)
 {
     struct mqtt_session *s = CONTAINER(speaker, struct mqtt_session, speaker);
+    if (s->held) { /* it is we who do not read */
+        expect_more(s);
+        return;
+    }
     mqtt_bye(s, MQTT_KEEP_ALIVE_TIMEOUT, "the keep-alive time passed without a packet");
     s->phase = SESSION_OVER;
     if (s->speaker.line)
@@ -254,6 +283,7 @@ err mqtt_speak(struct line *line, struct speaker **out)
         .speaker = {&speech, line}, .lobby = line->lobby, .who = line->who, .packet_max = UINT32_MAX,
         .receive_max = UINT16_MAX};
     IGNORE(text_copy(bytes_of_text(line->peer), s->peer, sizeof s->peer));
+    table_open(&s->subscriptions, line->lobby->limits->subscriptions_max, line->lobby->sessions.seed);
     list_open(&s->arriving);
     list_open(&s->leaving);
     list_open(&s->unacked);

@@ -118,7 +118,6 @@ err mqtt_on_subscribe(struct mqtt_session *s, const struct mqtt_subscribe *subsc
         mqtt_bye(s, MQTT_SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED, "subscription identifiers are not offered");
         return OK;
     }
-    s->subscriptions.max = s->lobby->limits->subscriptions_max;
     return answer(s, subscribe, MQTT_SUBSCRIBE);
 }
 

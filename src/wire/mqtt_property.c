@@ -158,16 +158,26 @@ static void read_property(struct cursor *c, unsigned packet, struct mqtt_propert
     out->present |= bit;
 }
 
-void cursor_properties(struct cursor *c, unsigned packet, struct mqtt_properties *out)
+static err read_block(struct bytes block, unsigned packet, struct mqtt_properties *out)
 {
+    struct cursor inside = {reader_over(block), NULL};
     *out = properties_absent;
-    out->block = read_view(&c->r, cursor_varint(c));
-    struct cursor inside = {reader_over(out->block), NULL};
+    out->block = block;
     while (inside.r.left.len && !inside.r.spoiled && !inside.wrong)
         read_property(&inside, packet, out);
-    err wrong = cursor_finish(&inside);
+    return cursor_finish(&inside);
+}
+
+void cursor_properties(struct cursor *c, unsigned packet, struct mqtt_properties *out)
+{
+    err wrong = read_block(read_view(&c->r, cursor_varint(c)), packet, out);
     if (wrong)
         cursor_blame(c, wrong);
+}
+
+err mqtt_publish_properties(struct bytes block, struct mqtt_properties *out)
+{
+    return read_block(block, MQTT_PUBLISH, out);
 }
 
 /* Cuts one property off the block. False at its end, and at the first one that is broken. */

@@ -84,6 +84,9 @@ struct mqtt_user_property {
     struct bytes name, value;
 };
 
+/* Reads the block of a PUBLISH again, as it was kept from an earlier packet. Errors as mqtt_decode; borrows the block. */
+MUST err mqtt_publish_properties(struct bytes block, struct mqtt_properties *out);
+
 /* The next one of a block, which is consumed up to it; false when there is none left. Start with a copy of
  * properties.block. A block that was not decoded by us ends at its first broken property. */
 bool mqtt_next_user_property(struct bytes *block, struct mqtt_user_property *out);
