@@ -210,7 +210,7 @@ int main(int argc, char **argv)
     measure(&b, 100);
     measure(&b, WINDOW_MAX);
     measure_reads(&b);
-    clerk_stop(b.clerk);
+    clerk_close(b.clerk);
     mailbox_close(b.home);
     b.reader->close(b.reader);
     b.writer->close(b.writer);

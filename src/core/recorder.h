@@ -17,7 +17,7 @@ struct errand {
 
 struct recorder {
     /* Takes the errand when OK; its `done` is called later, never from inside this call. ERR_FULL: the queue has no
-     * room, the errand and its write are still the caller's. */
+     * room; ERR_CLOSED: it has ended. The errand and its write are still the caller's then. */
     err (*post)(struct recorder *self, struct errand *errand) MUST;
     /* Waits until the write is durable or has failed; for threads that may block, never for a loop. Takes w in every
      * case. ERR_FULL: the queue or the disk has no room. The result is filled when it is not NULL. */

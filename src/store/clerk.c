@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 static const struct fault no_memory = {ERR_MEMORY, "clerk: no memory"};
@@ -49,6 +50,7 @@ struct clerk {
     struct clerk_options how;
     struct mailbox *box;
     pthread_t thread;
+    atomic_bool ended; /* the thread is over: nothing more is taken */
     struct desk desks[CLERK_RECORDERS_MAX];
     size_t desk_count;
     struct desk own; /* the home of errands whose maker waits in record() */
@@ -143,9 +145,10 @@ static void answer_all(struct clerk *clerk, struct pile *errands)
 
 static err post(struct recorder *port, struct errand *errand)
 {
+    struct clerk *clerk = desk_of(port)->clerk;
     errand->by = port;
     errand->mail.open = errand_arrives;
-    return mailbox_post(desk_of(port)->clerk->box, &errand->mail);
+    return atomic_load(&clerk->ended) ? &closed : mailbox_post(clerk->box, &errand->mail);
 }
 
 struct waiter {
@@ -373,13 +376,6 @@ static err start_thread(struct clerk *clerk)
     return OK;
 }
 
-static void clerk_drop(struct clerk *clerk)
-{
-    mailbox_close(clerk->box);
-    (void)pthread_mutex_destroy(&clerk->lock);
-    mem_drop(clerk);
-}
-
 err clerk_start(const struct clerk_options *options, struct clerk **out)
 {
     struct clerk *clerk = MEM_NEW(struct clerk);
@@ -387,6 +383,7 @@ err clerk_start(const struct clerk_options *options, struct clerk **out)
         return &no_memory;
     clerk->how = *options;
     clerk->stop.mail.open = stop_arrives;
+    atomic_init(&clerk->ended, false);
     clerk->own = (struct desk){.port = {post, record}, .clerk = clerk};
     clerk->trouble.since_us = clerk->health.since_us = wall_us(options->clock);
     if (pthread_mutex_init(&clerk->lock, NULL)) {
@@ -397,7 +394,8 @@ err clerk_start(const struct clerk_options *options, struct clerk **out)
     if (!e)
         e = start_thread(clerk);
     if (e) {
-        clerk_drop(clerk);
+        atomic_store(&clerk->ended, true); /* it never began */
+        clerk_close(clerk);
         return e;
     }
     *out = clerk;
@@ -406,14 +404,24 @@ err clerk_start(const struct clerk_options *options, struct clerk **out)
 
 void clerk_stop(struct clerk *clerk)
 {
-    if (!clerk)
+    if (!clerk || atomic_load(&clerk->ended))
         return;
     mailbox_answer(clerk->box, &clerk->stop.mail); /* there is room for it even when the box is full */
     (void)pthread_join(clerk->thread, NULL);
+    atomic_store(&clerk->ended, true);
     (void)mailbox_deliver(clerk->box); /* whoever posted too late learns it */
     fail_all(&clerk->pile, &closed);
     answer_all(clerk, &clerk->pile);
-    clerk_drop(clerk);
+}
+
+void clerk_close(struct clerk *clerk)
+{
+    if (!clerk)
+        return;
+    clerk_stop(clerk);
+    mailbox_close(clerk->box);
+    (void)pthread_mutex_destroy(&clerk->lock);
+    mem_drop(clerk);
 }
 
 err clerk_recorder(struct clerk *clerk, struct mailbox *home, struct recorder **out)

@@ -25,13 +25,15 @@ struct clerk_options {
 };
 
 MUST err clerk_start(const struct clerk_options *options, struct clerk **out); /* borrows options; gives */
-/* Commits what waits, then ends the thread. Nobody posts any more by then, and the home mailboxes still stand: answers
- * may lie in them afterwards. Takes; NULL is fine. */
+/* Commits what waits, then ends the thread. No other thread posts any more by then, and the home mailboxes still stand:
+ * answers may lie in them afterwards. Its recorders stand too, since whoever opens such an answer may wish to write once
+ * more, and take nothing any more (ERR_CLOSED). Twice is fine, and so is NULL. */
 void clerk_stop(struct clerk *clerk);
+void clerk_close(struct clerk *clerk); /* takes; stops it first. When the homes are empty. NULL is fine */
 
 /* A recorder for one home: the `done` of its errands runs on the thread that delivers the mailbox `home`, which is
  * borrowed. Without a home (NULL), `done` runs on the store thread itself, and must be short. `record` waits on the
- * calling thread, whatever the home. Lent until clerk_stop; at most CLERK_RECORDERS_MAX, then ERR_FULL. */
+ * calling thread, whatever the home. Lent until clerk_close; at most CLERK_RECORDERS_MAX, then ERR_FULL. */
 enum { CLERK_RECORDERS_MAX = 64 };
 MUST err clerk_recorder(struct clerk *clerk, struct mailbox *home, struct recorder **out);
 

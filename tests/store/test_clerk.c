@@ -158,7 +158,7 @@ static int world_open(void **state)
 static int world_close(void **state)
 {
     struct world *world = *state;
-    clerk_stop(world->clerk);
+    clerk_close(world->clerk);
     mailbox_close(world->home);
     assert_ok(sqlite_writer_check(world->w));
     world->r->close(world->r);
@@ -318,7 +318,7 @@ static void answers_go_home(void **state)
     assert_int_equal(here.answered + there.answered, 2);
     assert_true(pthread_equal(here.thread, pthread_self()) && pthread_equal(there.thread, pthread_self()));
     assert_null(here.errand.write);
-    clerk_stop(world->clerk);
+    clerk_close(world->clerk);
     world->clerk = NULL;
     mailbox_close(other);
 }
@@ -420,7 +420,7 @@ static void stopping_commits_what_waits(void **state)
 {
     enum { JOBS = 30 };
     struct world *world = *state;
-    struct job jobs[JOBS] = {0};
+    struct job jobs[JOBS] = {0}, late = {.done = NULL};
     struct counter done = {0};
     world_start(world, 100, 4);
     for (int i = 0; i < JOBS; i++) {
@@ -428,9 +428,12 @@ static void stopping_commits_what_waits(void **state)
         assert_ok(post(world->recorder, &jobs[i], sample_of(i)));
     }
     clerk_stop(world->clerk);
-    world->clerk = NULL;
     (void)mailbox_deliver(world->home);
     assert_int_equal(counter_read(&done), JOBS);
+    /* Whoever opens an answer now, and wishes to write once more, hears that it is over. */
+    assert_kind(post(world->recorder, &late, sample_of(JOBS)), ERR_CLOSED);
+    write_drop(late.errand.write);
+    assert_kind(world->recorder->record(world->recorder, sample_of(JOBS), NULL), ERR_CLOSED);
     for (int i = 0; i < JOBS; i++)
         assert_ok(jobs[i].errand.result.failed);
     struct store_counts counts;
@@ -490,7 +493,7 @@ static void the_clerk_tries_by_itself(void **state)
     counter_less(&world->trial.fail_until, UINT64_MAX);
     (void)sem_wait(&world->sink.kept);
     (void)sem_wait(&world->sink.kept);
-    clerk_stop(world->clerk);
+    clerk_close(world->clerk);
     world->clerk = NULL;
     assert_int_equal(world->sink.seen[0].kind, EVENT_STORE_FAILED);
     assert_int_equal(world->sink.seen[1].kind, EVENT_STORE_RECOVERED);

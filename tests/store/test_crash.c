@@ -55,7 +55,7 @@ static void server_open(struct server *s, const char *folder)
 
 static void server_close(struct server *s)
 {
-    clerk_stop(s->clerk);
+    clerk_close(s->clerk);
     mailbox_close(s->home);
     MUST_HOLD(!sqlite_writer_check(s->writer));
     s->writer->close(s->writer);

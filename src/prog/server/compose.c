@@ -305,16 +305,18 @@ err server_compose(struct server *s, const char *folder)
     return open_doors(s);
 }
 
-/* The floor's sessions ask the store to remember that they ended, so the store goes after them; and its answers are for
- * the floor, so the floor's memory goes last. */
+/* First the threads, each while those that it may wait for still run: the query threads wait for the loops (the herald) and
+ * for the store, the loops' sessions ask the store to remember that they ended. Then the memory: the last answers of the
+ * desk and of the store are for the floor, and what the floor makes of them may be for the store again. */
 void server_take_down(struct server *s)
 {
     query_desk_stop(s->desk);
     if (s->floor)
         floor_stop(s->floor);
+    query_desk_close(s->desk);
     clerk_stop(s->clerk);
     floor_close(s->floor);
-    query_desk_close(s->desk);
+    clerk_close(s->clerk);
     if (s->writer)
         s->writer->close(s->writer);
     tls_context_drop(s->mqtt_tls);

@@ -13,6 +13,7 @@
 
 static const struct fault no_memory = {ERR_MEMORY, "desk: no memory"};
 static const struct fault no_thread = {ERR_IO, "desk: no thread could be started"};
+static const struct fault over = {ERR_CLOSED, "desk: the server is shutting down"};
 static const struct fault not_known = {ERR_REFUSED, "registry: the device of this certificate is not known here (any more)"};
 
 enum { FOREVER = -1 };
@@ -24,10 +25,17 @@ struct worker {
     struct api api;
 };
 
-/* What a worker is asked to do. Embedded first in each kind. */
+/* What a worker is asked to do. Embedded first in each kind. The mail is opened by nobody but a desk that closes: it turns
+ * away whoever still waits. */
 struct job {
     struct mail mail;
     void (*work)(struct job *self, struct worker *worker); /* takes the job */
+};
+
+struct job_kind {
+    size_t size;
+    void (*work)(struct job *self, struct worker *worker);
+    void (*turn_away)(struct mail *self); /* takes the job */
 };
 
 struct query_desk {
@@ -51,11 +59,13 @@ static void *run(void *self)
     return NULL;
 }
 
-static struct job *job_take(size_t size, void (*work)(struct job *self, struct worker *worker))
+static struct job *job_take(const struct job_kind *kind)
 {
-    struct job *job = mem_take(1, size);
-    if (job)
-        job->work = work;
+    struct job *job = mem_take(1, kind->size);
+    if (job) {
+        job->work = kind->work;
+        job->mail.open = kind->turn_away;
+    }
     return job;
 }
 
@@ -72,6 +82,12 @@ static void home_again(struct mail *mail)
     inquiry->done(inquiry);
 }
 
+static void send_home(struct inquiry *inquiry)
+{
+    inquiry->mail.open = home_again;
+    mailbox_answer(inquiry->home, &inquiry->mail);
+}
+
 static void answer_call(struct job *job, struct worker *worker)
 {
     struct inquiry *inquiry = CONTAINER(job, struct call_job, job)->inquiry;
@@ -80,14 +96,22 @@ static void answer_call(struct job *job, struct worker *worker)
         event_stream_backlog(inquiry->stream, &worker->api, &inquiry->answer);
     else
         api_answer(&worker->api, &inquiry->call, &inquiry->answer);
-    inquiry->mail.open = home_again;
-    mailbox_answer(inquiry->home, &inquiry->mail);
+    send_home(inquiry);
+}
+
+static void turn_call_away(struct mail *mail)
+{
+    struct inquiry *inquiry = CONTAINER(mail, struct call_job, job.mail)->inquiry;
+    mem_drop(mail);
+    api_problem(&inquiry->answer, 503, over.text);
+    send_home(inquiry);
 }
 
 static err ask(struct desk *self, struct lobby *lobby, struct inquiry *inquiry)
 {
     struct query_desk *desk = CONTAINER(self, struct query_desk, desk);
-    struct call_job *job = (struct call_job *)job_take(sizeof *job, answer_call);
+    static const struct job_kind kind = {sizeof(struct call_job), answer_call, turn_call_away};
+    struct call_job *job = (struct call_job *)job_take(&kind);
     bool signs_in = api_route_service(inquiry->call.method, inquiry->call.path) == API_SIGN_IN;
     if (!job)
         return &no_memory;
@@ -120,24 +144,36 @@ static void tell(struct mail *mail)
     flow_resume(request, verdict);
 }
 
+static void give_verdict(struct identify_job *job, err verdict)
+{
+    job->verdict = verdict;
+    job->home.open = tell;
+    mailbox_answer(job->mailbox, &job->home);
+}
+
 static void look_up(struct job *self, struct worker *worker)
 {
     struct identify_job *job = CONTAINER(self, struct identify_job, job);
     struct device device;
     struct store_reader *reader = worker->api.reader;
-    job->verdict = reader->get_device(reader, bytes_of_text(job->id), &device);
-    if (err_is(job->verdict, ERR_ABSENT))
-        job->verdict = &not_known;
-    else if (!job->verdict)
-        job->verdict = enrolment_covers(&device, &job->shown);
-    job->home.open = tell;
-    mailbox_answer(job->mailbox, &job->home);
+    err failed = reader->get_device(reader, bytes_of_text(job->id), &device);
+    if (err_is(failed, ERR_ABSENT))
+        failed = &not_known;
+    else if (!failed)
+        failed = enrolment_covers(&device, &job->shown);
+    give_verdict(job, failed);
+}
+
+static void turn_device_away(struct mail *mail)
+{
+    give_verdict(CONTAINER(mail, struct identify_job, job.mail), &over);
 }
 
 static err identify(struct registry *self, struct request *r)
 {
     struct query_registry *registry = CONTAINER(self, struct query_registry, registry);
-    struct identify_job *job = (struct identify_job *)job_take(sizeof *job, look_up);
+    static const struct job_kind kind = {sizeof(struct identify_job), look_up, turn_device_away};
+    struct identify_job *job = (struct identify_job *)job_take(&kind);
     if (!job)
         return &no_memory;
     job->mailbox = registry->home;
@@ -196,9 +232,10 @@ err query_desk_start(const struct query_desk_options *options, struct query_desk
 
 void query_desk_stop(struct query_desk *desk)
 {
+    static const struct job_kind last = {.size = sizeof(struct job), .work = finish};
     for (size_t i = 0; desk && i < desk->count; i++)
         if (desk->workers[i].started) {
-            struct job *job = job_take(sizeof *job, finish);
+            struct job *job = job_take(&last);
             if (job)
                 mailbox_answer(desk->workers[i].box, &job->mail); /* never refused: stopping must not fail */
         }

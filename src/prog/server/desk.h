@@ -18,7 +18,9 @@ struct query_desk_options {
 
 MUST err query_desk_start(const struct query_desk_options *options, struct query_desk **out); /* gives */
 void query_desk_stop(struct query_desk *desk); /* answers what waits, then ends the threads. NULL is fine */
-void query_desk_close(struct query_desk *desk); /* takes; after the loops are over. NULL is fine */
+/* Takes. After the loops' threads are over and before their mailboxes are: what they asked meanwhile is turned away, which
+ * they find there. NULL is fine. */
+void query_desk_close(struct query_desk *desk);
 
 struct desk *query_desk_desk(struct query_desk *desk); /* lends */
 size_t query_desk_waiting(struct query_desk *desk);    /* from any thread */

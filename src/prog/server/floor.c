@@ -14,6 +14,7 @@
 #include "trust/account.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 
 static const struct fault no_memory = {ERR_MEMORY, "floor: no memory"};
 static const struct fault no_thread = {ERR_IO, "floor: no thread could be started"};
@@ -270,8 +271,10 @@ static err station_furnish(struct station *s, const struct floor_doors *doors)
 static void *run(void *self)
 {
     struct station *s = self;
-    if (loop_run(s->loop))
+    if (loop_run(s->loop)) { /* whoever mails to it would wait for ever: the launcher starts us anew */
         log_line(s->lobby.log, LOG_ERROR, "a loop ended", "why=\"epoll failed\"");
+        abort();
+    }
     return NULL;
 }
 
@@ -334,16 +337,17 @@ static void rekey(struct mail *mail)
     mem_drop(r);
 }
 
-void floor_use_tls(struct floor *floor, const struct floor_doors *doors)
+err floor_use_tls(struct floor *floor, const struct floor_doors *doors)
 {
     for (size_t i = 0; i < floor->options.loops; i++) {
         struct rekeying *r = MEM_NEW(struct rekeying);
         if (!r)
-            return; /* the old certificate lives on for a third of its life, and this is tried again */
+            return &no_memory;
         *r = (struct rekeying){{.open = rekey}, &floor->stations[i], tls_context_share(doors->mqtt_tls),
                                tls_context_share(doors->http_tls)};
         mailbox_answer(loop_mailbox(floor->stations[i].loop), &r->mail); /* rare, and must arrive */
     }
+    return OK;
 }
 
 struct shutting {
@@ -372,35 +376,45 @@ void floor_shut(struct floor *floor)
     }
 }
 
+/* Opens what lies in the mailboxes, and what that put into them: a publication that is durable now is on its way to all
+ * other loops. */
+static void deliver_all(struct floor *floor)
+{
+    size_t delivered;
+    do {
+        delivered = 0;
+        for (size_t i = 0; i < floor->options.loops; i++)
+            if (floor->stations[i].loop)
+                delivered += mailbox_deliver(loop_mailbox(floor->stations[i].loop));
+    } while (delivered);
+}
+
 void floor_stop(struct floor *floor)
 {
-    for (size_t i = 0; i < floor->options.loops; i++)
+    size_t loops = floor->options.loops;
+    for (size_t i = 0; i < loops; i++)
         if (floor->stations[i].running)
             loop_stop(floor->stations[i].loop);
-    for (size_t i = 0; i < floor->options.loops; i++) {
-        struct station *s = &floor->stations[i];
-        if (!s->running)
-            continue;
-        pthread_join(s->thread, NULL);
-        s->running = false;
-        mailbox_deliver(loop_mailbox(s->loop)); /* what came in between, and lines that arrived from other loops */
-        lobby_close(&s->lobby);
-    }
+    for (size_t i = 0; i < loops; i++)
+        if (floor->stations[i].running)
+            pthread_join(floor->stations[i].thread, NULL);
+    deliver_all(floor); /* what came in between, and lines that were on their way to another loop */
+    for (size_t i = 0; i < loops; i++)
+        if (floor->stations[i].running)
+            lobby_close(&floor->stations[i].lobby);
+    for (size_t i = 0; i < loops; i++)
+        floor->stations[i].running = false;
 }
 
 void floor_close(struct floor *floor)
 {
     if (!floor)
         return;
+    deliver_all(floor); /* the last answers of the store and of the query threads */
     for (size_t i = 0; i < floor->options.loops; i++) {
         struct station *s = &floor->stations[i];
-        if (s->loop)
-            mailbox_deliver(loop_mailbox(s->loop)); /* the store's last answers */
         if (s->lobby.loop)
             lobby_forget(&s->lobby);
-    }
-    for (size_t i = 0; i < floor->options.loops; i++) {
-        struct station *s = &floor->stations[i];
         session_table_close(s->sessions);
         quota_close(s->quota);
         router_close(s->router);

@@ -47,9 +47,10 @@ struct floor_doors {
     size_t session_count;
 };
 MUST err floor_start(struct floor *floor, const struct floor_doors *doors);
-void floor_use_tls(struct floor *floor, const struct floor_doors *doors); /* the two contexts only; from any thread */
+/* The two contexts only; from any thread. ERR_MEMORY: not all loops have them, try again. */
+MUST err floor_use_tls(struct floor *floor, const struct floor_doors *doors);
 
 /* In this order; the store stays open until the last. */
 void floor_shut(struct floor *floor);  /* tells every session that the server stops, takes no new ones */
 void floor_stop(struct floor *floor);  /* ends the threads and every line; their last requests are with the store then */
-void floor_close(struct floor *floor); /* takes; after the clerk was stopped. NULL is fine */
+void floor_close(struct floor *floor); /* takes; after the clerk was stopped and before it is closed. NULL is fine */

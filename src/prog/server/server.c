@@ -103,9 +103,11 @@ static void renew_when_due(struct server *s)
     if (wall_us(machine_clock()) < s->tls_renew_us)
         return;
     err failed = server_renew_tls(s);
-    log_line(&s->log, failed ? LOG_ERROR : LOG_INFO, "server certificate renewal", "result=\"%s\"", err_text(failed));
     if (!failed)
-        floor_use_tls(s->floor, &(struct floor_doors){.mqtt_tls = s->mqtt_tls, .http_tls = s->http_tls});
+        failed = floor_use_tls(s->floor, &(struct floor_doors){.mqtt_tls = s->mqtt_tls, .http_tls = s->http_tls});
+    if (failed)
+        s->tls_renew_us = 0; /* with the next chores: the old certificate is valid for a third of its life yet */
+    log_line(&s->log, failed ? LOG_ERROR : LOG_INFO, "server certificate renewal", "result=\"%s\"", err_text(failed));
 }
 
 static void do_chores(struct timer *timer)
