@@ -16,7 +16,6 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 static const struct fault no_memory = {ERR_MEMORY, "clerk: no memory"};
@@ -50,7 +49,7 @@ struct clerk {
     struct clerk_options how;
     struct mailbox *box;
     pthread_t thread;
-    atomic_bool ended; /* the thread is over: nothing more is taken */
+    bool ended; /* the thread is over, and with it all that could post at the same time: nothing more is taken */
     struct desk desks[CLERK_RECORDERS_MAX];
     size_t desk_count;
     struct desk own; /* the home of errands whose maker waits in record() */
@@ -148,7 +147,7 @@ static err post(struct recorder *port, struct errand *errand)
     struct clerk *clerk = desk_of(port)->clerk;
     errand->by = port;
     errand->mail.open = errand_arrives;
-    return atomic_load(&clerk->ended) ? &closed : mailbox_post(clerk->box, &errand->mail);
+    return clerk->ended ? &closed : mailbox_post(clerk->box, &errand->mail);
 }
 
 struct waiter {
@@ -383,7 +382,6 @@ err clerk_start(const struct clerk_options *options, struct clerk **out)
         return &no_memory;
     clerk->how = *options;
     clerk->stop.mail.open = stop_arrives;
-    atomic_init(&clerk->ended, false);
     clerk->own = (struct desk){.port = {post, record}, .clerk = clerk};
     clerk->trouble.since_us = clerk->health.since_us = wall_us(options->clock);
     if (pthread_mutex_init(&clerk->lock, NULL)) {
@@ -394,7 +392,7 @@ err clerk_start(const struct clerk_options *options, struct clerk **out)
     if (!e)
         e = start_thread(clerk);
     if (e) {
-        atomic_store(&clerk->ended, true); /* it never began */
+        clerk->ended = true; /* it never began */
         clerk_close(clerk);
         return e;
     }
@@ -404,11 +402,11 @@ err clerk_start(const struct clerk_options *options, struct clerk **out)
 
 void clerk_stop(struct clerk *clerk)
 {
-    if (!clerk || atomic_load(&clerk->ended))
+    if (!clerk || clerk->ended)
         return;
     mailbox_answer(clerk->box, &clerk->stop.mail); /* there is room for it even when the box is full */
     (void)pthread_join(clerk->thread, NULL);
-    atomic_store(&clerk->ended, true);
+    clerk->ended = true;
     (void)mailbox_deliver(clerk->box); /* whoever posted too late learns it */
     fail_all(&clerk->pile, &closed);
     answer_all(clerk, &clerk->pile);

@@ -10,10 +10,10 @@ from harness.device import Device
 from harness.mqtt_client import client, publish_packet
 
 SLOW_DISK = """
+#include <poll.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
-static int slowly(long call, int fd) { struct timespec t = {0, 300000000}; nanosleep(&t, 0); return syscall(call, fd); }
+static int slowly(long call, int fd) { poll(0, 0, 300); return syscall(call, fd); }
 int fsync(int fd) { return slowly(SYS_fsync, fd); }
 int fdatasync(int fd) { return slowly(SYS_fdatasync, fd); }
 """
