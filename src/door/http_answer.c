@@ -115,8 +115,7 @@ static struct selection select_bytes(const struct asset *asset, const struct cal
     if (!wanted.len && asset->gzip.len && http_accepts_coding(call_header(call, "accept-encoding"), "gzip"))
         s = (struct selection){.status = 200, .etag = asset->gzip_etag, .body = asset->gzip, .gzip = true};
     if (http_none_match_hits(call_header(call, "if-none-match"), bytes_of_text(s.etag))) {
-        s.status = 304;
-        s.body = (struct bytes){NULL, 0};
+        s.status = 304; /* its Content-Length is that of the body that is not sent (RFC 9110, 8.6) */
         return s;
     }
     if (wanted.len && http_if_range_holds(call_header(call, "if-range"), bytes_of_text(s.etag)))

@@ -84,6 +84,9 @@ void http_on_backlog(struct http_speaker *h)
         h->missed = false;
         if (!http_ask(h))
             return;
+        h->phase = HTTP_OVER; /* what was missed is not at hand: the client comes back and says where it was */
+        line_end(h->speaker.line);
+        return;
     }
     h->phase = HTTP_STREAMING;
     http_stream_tired(h); /* says the first word at once, so that the client knows it is heard */
