@@ -87,8 +87,9 @@ struct api_stream {
 /* Reads the stream's parameters and Last-Event-ID. On a fault `answer` is a problem document already. No I/O. */
 MUST err api_stream_open(const struct call *call, struct api_stream *out, struct answer *answer);
 /* When the stream resumes: appends what it missed to out, oldest first, and moves after_id. At most STREAM_BACKLOG_MAX
- * events at once; see `behind`. Blocks on the store. */
-enum { STREAM_BACKLOG_MAX = 10000 };
+ * events at once, and not another page of them past STREAM_BACKLOG_BYTES, so that the largest still fit into an answer; see
+ * `behind`. Blocks on the store. */
+enum { STREAM_BACKLOG_MAX = 10000, STREAM_BACKLOG_BYTES = ANSWER_BODY_MAX / 2 };
 MUST err api_stream_backlog(struct api *api, struct api_stream *stream, struct buffer *out);
 /* Appends the event in the form of text/event-stream when the stream wants it and has not heard it, and moves after_id.
  * No I/O. */

@@ -4,16 +4,6 @@
 
 #include "base/text.h"
 
-/* On every answer: the console runs no script that is not ours, and nothing frames it. */
-#define SECURITY_LINES                                                                                                 \
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "          \
-    "connect-src 'self'; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "                   \
-    "frame-ancestors 'none'\r\n"                                                                                        \
-    "X-Content-Type-Options: nosniff\r\n"                                                                               \
-    "Referrer-Policy: no-referrer\r\n"                                                                                  \
-    "Cross-Origin-Opener-Policy: same-origin\r\n"                                                                       \
-    "Cross-Origin-Resource-Policy: same-origin\r\n"
-
 enum { HEAD_MAX = 16384 };
 
 struct reply {
@@ -67,7 +57,7 @@ void http_reply(struct http_speaker *h, const struct answer *answer)
         http_refuse(h, 500, "the answer is larger than the server sends", "");
         return;
     }
-    put_text(&lines, SECURITY_LINES "Cache-Control: no-store\r\n");
+    put_text(&lines, HTTP_SECURITY_LINES "Cache-Control: no-store\r\n");
     put_bytes(&lines, buffer_view(&answer->headers));
     send(h, &(struct reply){answer->status, answer->body.len ? answer->content_type : NULL, buffer_view(&lines),
                             buffer_view(&answer->body)});
@@ -77,7 +67,7 @@ void http_refuse(struct http_speaker *h, unsigned status, const char *detail, co
 {
     SCOPED(buffer_drop) struct buffer body = {.max = HEAD_MAX};
     SCOPED(buffer_drop) struct buffer lines = {.max = HEAD_MAX};
-    put_text(&lines, SECURITY_LINES "Cache-Control: no-store\r\n");
+    put_text(&lines, HTTP_SECURITY_LINES "Cache-Control: no-store\r\n");
     put_text(&lines, more);
     put_text(&body, "{\"type\":\"about:blank\",\"title\":");
     put_json_text(&body, bytes_of_text(http_reason(status)));
@@ -131,7 +121,7 @@ void http_send_asset(struct http_speaker *h, const struct asset *asset)
 {
     SCOPED(buffer_drop) struct buffer lines = {.max = HEAD_MAX};
     struct selection s = select_bytes(asset, &h->inquiry.call);
-    put_text(&lines, SECURITY_LINES "Cache-Control: no-cache\r\nVary: Accept-Encoding\r\nAccept-Ranges: bytes\r\n");
+    put_text(&lines, HTTP_SECURITY_LINES "Cache-Control: no-cache\r\nVary: Accept-Encoding\r\nAccept-Ranges: bytes\r\n");
     put_format(&lines, "ETag: %s\r\n", s.etag);
     if (s.gzip)
         put_text(&lines, "Content-Encoding: gzip\r\n");

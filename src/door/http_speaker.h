@@ -9,6 +9,16 @@
 #include "wire/http_fields.h"
 #include "wire/http_response.h"
 
+/* On every answer: the console runs no script that is not ours, and nothing frames it. */
+#define HTTP_SECURITY_LINES                                                                                            \
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "          \
+    "connect-src 'self'; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "                   \
+    "frame-ancestors 'none'\r\n"                                                                                        \
+    "X-Content-Type-Options: nosniff\r\n"                                                                               \
+    "Referrer-Policy: no-referrer\r\n"                                                                                  \
+    "Cross-Origin-Opener-Policy: same-origin\r\n"                                                                       \
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
+
 enum http_phase {
     HTTP_READING = 0,
     HTTP_ASKING,    /* an inquiry is with the query threads */

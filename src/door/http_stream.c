@@ -18,6 +18,13 @@ static void send_piece(struct http_speaker *h, struct bytes piece)
     line_send(h->speaker.line, buffer_view(&chunk));
 }
 
+/* The client comes back by itself and says where it was. */
+static void give_up(struct http_speaker *h)
+{
+    h->phase = HTTP_OVER;
+    line_end(h->speaker.line);
+}
+
 static void deliver(struct subscription *self, struct message *message)
 {
     struct http_speaker *h = CONTAINER(self, struct http_speaker, subscription);
@@ -27,8 +34,7 @@ static void deliver(struct subscription *self, struct message *message)
         return;
     }
     if (line_backlog(h->speaker.line) > h->lobby->limits->queue_bytes_max) {
-        h->phase = HTTP_OVER;
-        line_end(h->speaker.line);
+        give_up(h);
         return;
     }
     h->stream->hear(h->stream, message, &text);
@@ -56,8 +62,8 @@ void http_begin_stream(struct http_speaker *h)
                                                  .framing = chunked ? HTTP_CHUNKED : HTTP_UNTIL_CLOSE,
                                                  .connection = chunked ? HTTP_KEEP_ALIVE : HTTP_CLOSE,
                                                  .content_type = "text/event-stream",
-                                                 .lines = BYTES("Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
-                                                                "X-Content-Type-Options: nosniff\r\n")});
+                                                 .lines = BYTES(HTTP_SECURITY_LINES "Cache-Control: no-store\r\n"
+                                                                "X-Accel-Buffering: no\r\n")});
         if (!failed)
             line_send(h->speaker.line, buffer_view(&head));
     }
@@ -68,24 +74,20 @@ void http_begin_stream(struct http_speaker *h)
 void http_on_backlog(struct http_speaker *h)
 {
     const struct answer *answer = &h->inquiry.answer;
-    if (answer->status != 200 || answer->body.spoiled) { /* the client comes back by itself */
-        h->phase = HTTP_OVER;
-        line_end(h->speaker.line);
+    if (answer->status != 200 || answer->body.spoiled) {
+        give_up(h);
         return;
     }
     if (answer->body.len)
         send_piece(h, buffer_view(&answer->body));
     if (h->stream->over) {
-        h->phase = HTTP_OVER;
-        line_end(h->speaker.line);
+        give_up(h);
         return;
     }
     if (h->missed) {
         h->missed = false;
-        if (!http_ask(h))
-            return;
-        h->phase = HTTP_OVER; /* what was missed is not at hand: the client comes back and says where it was */
-        line_end(h->speaker.line);
+        if (http_ask(h)) /* what was missed is not at hand */
+            give_up(h);
         return;
     }
     h->phase = HTTP_STREAMING;
@@ -96,8 +98,7 @@ void http_on_backlog(struct http_speaker *h)
 void http_stream_tired(struct http_speaker *h)
 {
     if (!h->lobby->badges->holds(h->lobby->badges, h->inquiry.call.session_hash)) {
-        h->phase = HTTP_OVER;
-        line_end(h->speaker.line);
+        give_up(h);
         return;
     }
     send_piece(h, BYTES(":\n\n"));

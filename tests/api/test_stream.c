@@ -110,6 +110,33 @@ static err endless(struct store_reader *self, const struct event_query *q, struc
     return OK;
 }
 
+/* The same with the largest events: what is appended fits into an answer, or no listener would ever come further. */
+static err endless_and_large(struct store_reader *self, const struct event_query *q, struct event_rows *rows)
+{
+    SCOPED(buffer_drop) struct buffer detail = {.max = DETAIL_MAX};
+    put_format(&detail, "{\"why\":\"%0*d\"}", DETAIL_MAX - 10, 0);
+    struct event e = {.kind = EVENT_DEVICE_EVENT, .detail = buffer_view(&detail)};
+    assert_int_equal(detail.len, DETAIL_MAX);
+    for (size_t i = 1; i <= q->limit; i++) {
+        e.id = q->after_id + (int64_t)i;
+        if (!rows->row(rows, &e))
+            break;
+    }
+    return OK;
+}
+
+static void far_behind(void **state)
+{
+    struct ports ports;
+    ports_open(&ports);
+    ports.reader.list_events = endless_and_large;
+    struct opened o = open_stream("", "5");
+    assert_null(api_stream_backlog(&ports.api, &o.stream, &o.answer.body));
+    assert_true(o.stream.behind);
+    assert_int_equal(count(&o.answer.body, "\ndata: {"), o.stream.after_id - 5);
+    answer_drop(&o.answer);
+}
+
 static void behind(void **state)
 {
     struct ports ports;
@@ -125,6 +152,7 @@ static void behind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(backlogs), cmocka_unit_test(bad_streams),
-                                       cmocka_unit_test(one_event), cmocka_unit_test(behind)};
+                                       cmocka_unit_test(one_event), cmocka_unit_test(behind),
+                                       cmocka_unit_test(far_behind)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
