@@ -120,6 +120,12 @@ err certificate_put_pem(struct bytes der, struct buffer *out)
     return buffer_finish(out);
 }
 
+/* OpenSSL would ask for the passphrase of an encrypted block on the terminal, and the block may be a stranger's. */
+static int no_passphrase(char *out, int room, int writing, void *with)
+{
+    return -1;
+}
+
 err certificate_next_pem(struct bytes *pem, struct buffer *der_out)
 {
     if (!pem->len)
@@ -127,7 +133,7 @@ err certificate_next_pem(struct bytes *pem, struct buffer *der_out)
     if (pem->len > (size_t)CERTIFICATE_CHAIN_MAX * CERTIFICATE_MAX * 2)
         return &bad_block;
     SCOPED(BIO_end) BIO *in = BIO_new_mem_buf(pem->at, (int)pem->len);
-    SCOPED(X509_end) X509 *x = in ? PEM_read_bio_X509(in, NULL, NULL, NULL) : NULL;
+    SCOPED(X509_end) X509 *x = in ? PEM_read_bio_X509(in, NULL, no_passphrase, NULL) : NULL;
     if (!x) {
         bool end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
         return openssl_failed(end ? &no_block : &bad_block);

@@ -6,6 +6,7 @@
 #include "crypto/authority.h"
 
 #include <openssl/x509v3.h>
+#include <unistd.h>
 
 #define URI "urn:holdfast:device:"
 
@@ -218,6 +219,28 @@ static void server_names(void **state)
     X509_free(x);
 }
 
+/* Nobody is asked for its passphrase: what stands on standard input is still there afterwards. */
+static void an_encrypted_block_is_refused(void **state)
+{
+    static const char pem[] = "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n"
+                              "DEK-Info: AES-256-CBC,000102030405060708090A0B0C0D0E0F\n\n"
+                              "AAECAwQFBgcICQoLDA0ODw==\n-----END CERTIFICATE-----\n";
+    SCOPED(buffer_drop) struct buffer der = {.max = CERTIFICATE_MAX};
+    struct bytes rest = bytes_of_text(pem);
+    int ends[2], before = dup(STDIN_FILENO);
+    char first = 0;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "secret\n", 7), 7);
+    close(ends[1]);
+    assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+    assert_kind(certificate_next_pem(&rest, &der), ERR_MALFORMED);
+    assert_int_equal(read(STDIN_FILENO, &first, 1), 1);
+    assert_int_equal(first, 's');
+    assert_int_equal(dup2(before, STDIN_FILENO), STDIN_FILENO);
+    close(before);
+    close(ends[0]);
+}
+
 static void pem_round_trip(void **state)
 {
     SCOPED(buffer_drop) struct buffer pem = {.max = 65536};
@@ -264,6 +287,7 @@ int main(void)
         cmocka_unit_test(a_leaf_cannot_issue),
         cmocka_unit_test(server_names),
         cmocka_unit_test(pem_round_trip),
+        cmocka_unit_test(an_encrypted_block_is_refused),
         cmocka_unit_test(truncated_and_extended),
         cmocka_unit_test(keys_match),
     };
