@@ -158,8 +158,11 @@ static err sync_folder_of(const char *path)
 
 static err draft_finish(int fd, struct bytes content, mode_t mode)
 {
+    /* The mode first: it fails on a draft that somebody else has put there to read along. */
+    if (fchmod(fd, mode) != 0)
+        return fault_of(errno);
     TRY(write_all(fd, content));
-    return fchmod(fd, mode) == 0 && fsync(fd) == 0 ? OK : fault_of(errno);
+    return fsync(fd) == 0 ? OK : fault_of(errno);
 }
 
 static err file_put(const char *path, struct bytes content, mode_t mode, unsigned rename_flags)
@@ -187,6 +190,11 @@ err file_replace(const char *path, struct bytes content, mode_t mode)
 err file_create(const char *path, struct bytes content, mode_t mode)
 {
     return file_put(path, content, mode, RENAME_NOREPLACE);
+}
+
+err file_remove(const char *path)
+{
+    return unlink(path) == 0 ? sync_folder_of(path) : fault_of(errno);
 }
 
 bool file_exists(const char *path)

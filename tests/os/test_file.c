@@ -67,6 +67,15 @@ static void a_file_is_replaced_whole(void **state)
     assert_content(kept, "");
 }
 
+static void a_file_is_removed(void **state)
+{
+    char kept[128];
+    assert_null(file_replace(at("kept", kept), BYTES("one"), 0600));
+    assert_null(file_remove(kept));
+    assert_false(file_exists(kept));
+    assert_true(err_is(file_remove(kept), ERR_ABSENT));
+}
+
 /* What a process leaves that ended in the middle: longer than what comes next. */
 static void a_left_draft_is_used_up(void **state)
 {
@@ -206,6 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_file_is_replaced_whole, folder_open, folder_close),
+        cmocka_unit_test_setup_teardown(a_file_is_removed, folder_open, folder_close),
         cmocka_unit_test_setup_teardown(a_left_draft_is_used_up, folder_open, folder_close),
         cmocka_unit_test_setup_teardown(a_draft_that_is_a_link_is_refused, folder_open, folder_close),
         cmocka_unit_test_setup_teardown(a_full_disk_leaves_the_old_file, folder_open, folder_close),

@@ -18,7 +18,6 @@ static const struct fault no_file = {ERR_ABSENT, "keeper: a file of the authorit
 static const struct fault open_key = {
     ERR_REFUSED, "keeper: a secret file must be a plain file of this user that nobody else may read (chmod 600)"};
 static const struct fault bad_file = {ERR_IO, "keeper: a secret file cannot be read, or is too long"};
-static const struct fault no_unlink = {ERR_IO, "keeper: a file cannot be removed"};
 
 #define UNFINISHED  "unfinished"
 #define ISSUING_KEY "issuing-key.pem"
@@ -148,7 +147,8 @@ static err create(const struct keeper_folder *folder)
     TRY(write_texts(folder, &texts));
     log_line(folder->log, LOG_WARN, "root key written: take this folder offline, then delete it", "folder=%s", path);
     TRY(path_of(folder, UNFINISHED, path));
-    return unlink(path) == 0 ? OK : &no_unlink;
+    /* Durably: should the mark come back after a power cut, a new root would lock out all that enrolled meanwhile. */
+    return file_remove(path);
 }
 
 /* New: nothing of it is there yet, or the first start was cut short. */
