@@ -3,6 +3,7 @@
 #include "wire/json.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static const struct fault too_large = {ERR_TOO_LARGE, "json: larger than its bound"};
 static const struct fault too_deep = {ERR_MALFORMED, "json: deeper than its bound"};
@@ -37,6 +38,15 @@ static bool depth_is_fine(struct bytes text)
     return true;
 }
 
+/* jansson quotes what it read last ("invalid token near 'secret'"). Of a duplicate that is the member's name, which the
+ * sentence needs; of anything else it may be a value, and those are not for logs and events. */
+static void say_mistake(const json_error_t *error, char why[WHY_TEXT])
+{
+    const char *quote = json_error_code(error) == json_error_duplicate_key ? NULL : strstr(error->text, " near '");
+    size_t len = quote ? (size_t)(quote - error->text) : strlen(error->text);
+    why_say(why, "line %d, column %d: %.*s", error->line, error->column, (int)len, error->text);
+}
+
 err json_parse(struct bytes text, size_t max, json_t **out, char why[WHY_TEXT])
 {
     json_error_t error;
@@ -50,7 +60,7 @@ err json_parse(struct bytes text, size_t max, json_t **out, char why[WHY_TEXT])
     }
     json_t *root = json_loadb(text.at ? (const char *)text.at : "", text.len, JSON_REJECT_DUPLICATES, &error);
     if (!root) {
-        why_say(why, "line %d, column %d: %s", error.line, error.column, error.text);
+        say_mistake(&error, why);
         return &not_json;
     }
     *out = root;

@@ -14,8 +14,8 @@ enum { JSON_DEPTH_MAX = 16 };
 void json_seed(void);
 
 /* Gives a reference; drop it with json_drop. The text must be one object or array in UTF-8 of at most `max` bytes, no
- * deeper than JSON_DEPTH_MAX, without duplicate members and without \u0000. ERR_MALFORMED (why has line and column),
- * ERR_TOO_LARGE. */
+ * deeper than JSON_DEPTH_MAX, without duplicate members and without \u0000. ERR_MALFORMED (why has line and column,
+ * and quotes no value), ERR_TOO_LARGE. */
 MUST err json_parse(struct bytes text, size_t max, json_t **out, char why[WHY_TEXT]);
 void json_drop(json_t **root); /* for SCOPED(json_drop) json_t *root = NULL; */
 

@@ -46,6 +46,22 @@ static void documents(void **state)
     }
 }
 
+/* A reason is logged, kept as an event and shown: where a mistake is, not what stands there. */
+static void reasons_quote_nothing(void **state)
+{
+    static const struct bytes rows[] = {
+        BYTES_ROW("{\"password\":hunter}"), BYTES_ROW("{\"password\":\"hunter\" hunter"),
+        BYTES_ROW("[\"hunter\",]"), BYTES_ROW("[1] hunter"),
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        json_t *root = NULL;
+        char why[WHY_TEXT] = "";
+        assert_non_null(json_parse(rows[i], 100, &root, why));
+        if (strstr(why, "hunter") || !strstr(why, "line 1"))
+            fail_msg("%s", why);
+    }
+}
+
 static void the_size_is_bounded(void **state)
 {
     json_t *root = NULL;
@@ -139,8 +155,10 @@ static void reasons_are_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(documents), cmocka_unit_test(the_size_is_bounded),      cmocka_unit_test(members),
-        cmocka_unit_test(bounds),    cmocka_unit_test(reasons_are_safe_to_show), cmocka_unit_test(reasons_are_cut),
+        cmocka_unit_test(documents),           cmocka_unit_test(reasons_quote_nothing),
+        cmocka_unit_test(the_size_is_bounded), cmocka_unit_test(members),
+        cmocka_unit_test(bounds),              cmocka_unit_test(reasons_are_safe_to_show),
+        cmocka_unit_test(reasons_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
