@@ -37,8 +37,8 @@ struct fake_line {
     size_t read;     /* bytes of out that the test looked at */
     int64_t patience_ms; /* as last asked for; 0: for ever */
     int64_t asked_ms;    /* when */
-    unsigned hellos;     /* which of the test's versions of this peer it is; the test's own, as the next */
-    unsigned version;
+    unsigned connects;   /* CONNECTs that the peer said; the test's own, as the next */
+    unsigned version;    /* of MQTT */
 };
 
 static inline struct fake_line *fake_line_of(const struct line *line)

@@ -15,7 +15,8 @@ static inline void peer_packet(struct fake_line *l, const struct mqtt_packet *pa
 
 static inline void peer_connect(struct fake_line *l, const struct mqtt_connect *connect)
 {
-    l->version = connect->version;
+    if (!l->connects++)
+        l->version = connect->version; /* that of the first one is what the server answers in */
     peer_packet(l, &(struct mqtt_packet){.type = MQTT_CONNECT, .as.connect = *connect});
 }
 
@@ -56,7 +57,7 @@ static inline void peer_disconnect(struct fake_line *l, enum mqtt_reason reason)
 static inline bool peer_next(struct fake_line *l, struct mqtt_packet *packet)
 {
     struct mqtt_frame frame;
-    struct bytes rest = bytes_of(l->out.at + l->read, l->taken - l->read);
+    struct bytes rest = bytes_from(bytes_first(buffer_view(&l->out), l->taken), l->read);
     if (!rest.len)
         return false;
     must(!mqtt_frame(rest, MQTT_REMAINING_MAX, &frame)); /* whole packets only, and well-formed ones */
