@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 from harness import spool
-from harness.agent import AGENT, Agent
+from harness.agent import Agent
 from harness.mqtt_client import PUBLISH, Client, tls_socket
 from harness.patience import wait_until
 from harness.server import Server, free_port
