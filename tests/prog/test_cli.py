@@ -162,8 +162,10 @@ class CommandLine(unittest.TestCase):
         self.expect(USAGE, *sign_in, "--ca-sha256", digest, "--ca", str(self.root), text="x", says="not both")
         self.answers["GET", "/ca.pem"] = (200, self.other_root.read_text())
         self.expect(UNREACHED, *sign_in, "--ca-sha256", digest, text="x", says="do not trust it")
-        self.answers["GET", "/ca.pem"] = (200, pem)
+        # OpenSSL also takes certificates under an older label: what stands beside the pinned one must not be trusted.
+        self.answers["GET", "/ca.pem"] = (200, self.other_root.read_text().replace(" CERTIFICATE-", " X509 CERTIFICATE-") + pem)
         self.expect(DONE, *sign_in, "--ca-sha256", digest.upper(), text="x")
+        self.assertEqual(json.loads(self.session.read_text())["ca"].strip(), pem.strip())
 
     def test_password_on_a_terminal_is_not_echoed(self):
         self.answers["POST", "/session"] = (200, {"operator": {"name": "ada"}, "token": TOKEN, "expires": "2036-01-01T00:00:00.000Z"})
@@ -251,6 +253,11 @@ class CommandLine(unittest.TestCase):
         self.assertIn("evil?[31m", shown)
         self.assertIn("?x", shown)
         self.assertFalse(re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", shown))
+
+    def test_what_a_server_says_does_not_reach_the_terminal_as_control(self):
+        self.sign_in()
+        self.answers["GET", "/devices"] = (400, {"detail": "no\x1b[2Jway"})
+        self.expect(REFUSED, "devices", says="no?[2Jway")
 
     def test_device_delete(self):
         self.sign_in()

@@ -3,15 +3,17 @@
 #include "prog/ctl/client.h"
 
 #include "base/text.h"
+#include "prog/ctl/table.h"
 
 #include <curl/curl.h>
 
 #include <string.h>
 
 enum {
-    URL_MAX = 8192,
+    URL_MAX = 8192, /* of the query, and as much again before it */
     BODY_MAX = 65536,
     HEADER_MAX = 512,
+    DETAIL_MAX = 4096,
     CONNECT_S = 10,
     CALL_S = 60,
     SILENT_S = 90, /* a stream that says nothing for so long, not even a comment, counts as broken */
@@ -20,6 +22,8 @@ enum {
 /* One transfer and all that it owns. */
 struct transfer {
     CURL *curl;
+    CURLcode unset; /* the first option or header that libcurl did not take: one that fails silently could turn off
+                       verification, or send a call to the wrong end */
     struct curl_slist *headers;
     struct buffer url, body;
     struct reply *reply;         /* where an answer goes */
@@ -83,13 +87,17 @@ static size_t take_body(char *at, size_t size, size_t count, void *self)
     return t->reply->body.spoiled ? 0 : in.len;
 }
 
+#define SET(t, option, value) ((t)->unset = (t)->unset ? (t)->unset : curl_easy_setopt((t)->curl, option, value))
+
 static void add_header(struct transfer *t, const char *name, const char *value)
 {
     SCOPED(buffer_wipe) struct buffer line = {.max = HEADER_MAX};
     put_format(&line, "%s: %s", name, value);
-    struct curl_slist *longer = curl_slist_append(t->headers, buffer_text(&line));
+    struct curl_slist *longer = buffer_finish(&line) ? NULL : curl_slist_append(t->headers, buffer_text(&line));
     if (longer)
         t->headers = longer;
+    else
+        t->unset = CURLE_OUT_OF_MEMORY;
 }
 
 static int put_dumped(const char *text, size_t len, void *self)
@@ -99,50 +107,56 @@ static int put_dumped(const char *text, size_t len, void *self)
     return out->spoiled ? -1 : 0;
 }
 
-static void set_trust(CURL *curl, struct bytes ca_pem)
+static void set_trust(struct transfer *t, struct bytes ca_pem)
 {
     struct curl_blob blob = {.len = ca_pem.len, .flags = CURL_BLOB_COPY};
     memcpy(&blob.data, &ca_pem.at, sizeof blob.data); /* curl's field is not const, though it only reads */
-    curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
-    curl_easy_setopt(curl, CURLOPT_CAPATH, NULL); /* that root and no other */
+    SET(t, CURLOPT_CAINFO, NULL);                     /* that root and no other */
+    SET(t, CURLOPT_CAPATH, NULL);
+    SET(t, CURLOPT_CAINFO_BLOB, &blob);
+}
+
+static void set_request(struct transfer *t, const struct request *request)
+{
+    SET(t, CURLOPT_URL, buffer_text(&t->url));
+    SET(t, CURLOPT_PROTOCOLS_STR, "https");
+    SET(t, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(t, CURLOPT_CUSTOMREQUEST, request->method);
+    SET(t, CURLOPT_USERAGENT, "holdfast/" HOLDFAST_VERSION);
+    SET(t, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
+    SET(t, CURLOPT_TIMEOUT, (long)CALL_S);
+    SET(t, CURLOPT_NOSIGNAL, 1L);
+    SET(t, CURLOPT_ERRORBUFFER, t->trouble);
+    SET(t, CURLOPT_WRITEFUNCTION, take_body);
+    SET(t, CURLOPT_WRITEDATA, t);
+    if (!request->body)
+        return;
+    add_header(t, "Content-Type", "application/json");
+    SET(t, CURLOPT_POSTFIELDSIZE, (long)t->body.len);
+    SET(t, CURLOPT_POSTFIELDS, t->body.at);
 }
 
 static OUTCOME prepare(struct transfer *t, const char *server, const struct request *request)
 {
-    t->url.max = URL_MAX * 2;
+    t->url.max = (size_t)URL_MAX * 2;
     t->body.max = BODY_MAX;
     t->curl = curl_easy_init();
     put_format(&t->url, "%s%s%s", server, request->path, request->query ? buffer_text(&request->query->text) : "");
     if (request->body && json_dump_callback(request->body, put_dumped, &t->body, JSON_COMPACT))
         t->body.spoiled = true;
-    if (!t->curl || buffer_finish(&t->body) || (request->query && buffer_finish(&request->query->text))) {
+    if (!t->curl || buffer_finish(&t->url) || buffer_finish(&t->body) ||
+        (request->query && buffer_finish(&request->query->text))) {
         complain("the request is too long, or there is no memory");
         return LOCAL;
     }
-    CURL *curl = t->curl;
-    curl_easy_setopt(curl, CURLOPT_URL, buffer_text(&t->url));
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
-    curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "holdfast/" HOLDFAST_VERSION);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)CALL_S);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, t->trouble);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, t);
-    if (request->body) {
-        add_header(t, "Content-Type", "application/json");
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)t->body.len);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, t->body.at);
-    }
+    set_request(t, request);
     return DONE;
 }
 
 static void prepare_peer(struct transfer *t, const struct peer *peer)
 {
     if (peer->ca_pem.len)
-        set_trust(t->curl, peer->ca_pem);
+        set_trust(t, peer->ca_pem);
     SCOPED(buffer_wipe) struct buffer bearer = {.max = HEADER_MAX};
     put_format(&bearer, "Bearer %s", peer->token);
     if (*peer->token)
@@ -159,8 +173,8 @@ static const char *hint(CURLcode code)
 static OUTCOME perform(struct transfer *t)
 {
     t->reply->body.max = REPLY_MAX;
-    curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, t->headers);
-    CURLcode code = curl_easy_perform(t->curl);
+    SET(t, CURLOPT_HTTPHEADER, t->headers);
+    CURLcode code = t->unset ? t->unset : curl_easy_perform(t->curl);
     curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->reply->status);
     if (code == CURLE_OK)
         return DONE;
@@ -190,8 +204,8 @@ OUTCOME client_fetch_unverified(const char *server, const char *path, struct rep
     enum outcome o = prepare(&t, server, &(struct request){"GET", path, NULL, NULL});
     if (o)
         return o;
-    curl_easy_setopt(t.curl, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(t.curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    SET(&t, CURLOPT_SSL_VERIFYPEER, 0L);
+    SET(&t, CURLOPT_SSL_VERIFYHOST, 0L);
     return perform(&t);
 }
 
@@ -207,9 +221,9 @@ OUTCOME client_listen(const struct peer *peer, const struct request *request, st
     add_header(&t, "Accept", "text/event-stream");
     if (*stream->last_id)
         add_header(&t, "Last-Event-ID", stream->last_id);
-    curl_easy_setopt(t.curl, CURLOPT_TIMEOUT, 0L);
-    curl_easy_setopt(t.curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(t.curl, CURLOPT_LOW_SPEED_TIME, (long)SILENT_S);
+    SET(&t, CURLOPT_TIMEOUT, 0L);
+    SET(&t, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    SET(&t, CURLOPT_LOW_SPEED_TIME, (long)SILENT_S);
     o = perform(&t);
     if (!o && reply.status != 200)
         o = client_refused(&reply);
@@ -221,9 +235,10 @@ OUTCOME client_refused(const struct reply *reply)
 {
     enum { UNAUTHORIZED = 401 };
     json_t *problem = json_loadb((const char *)reply->body.at, reply->body.len, 0, NULL);
-    const char *detail = json_string_value(json_object_get(problem, "detail"));
-    if (detail)
-        complain("%s", detail);
+    SCOPED(buffer_drop) struct buffer detail = {.max = DETAIL_MAX};
+    put_harmless(&detail, bytes_of_text(json_string_value(json_object_get(problem, "detail"))));
+    if (*buffer_text(&detail))
+        complain("%s", buffer_text(&detail));
     else
         complain("the server answered with status %ld", reply->status);
     json_decref(problem);

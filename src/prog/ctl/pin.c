@@ -13,7 +13,7 @@
 #define PEM_BEGIN "-----BEGIN CERTIFICATE-----"
 #define PEM_END   "-----END CERTIFICATE-----"
 
-enum { SHA256_BYTES = 32 };
+enum { SHA256_BYTES = 32, PEM_LINE_BYTES = 48 /* 64 characters (RFC 7468, 2) */ };
 
 /* The certificate's DER: what stands between the lines of the one PEM block that there must be. */
 static err pem_body(const char *pem, struct buffer *der)
@@ -24,6 +24,18 @@ static err pem_body(const char *pem, struct buffer *der)
         return &not_one;
     begin += strlen(PEM_BEGIN);
     return base64_decode(bytes_of(begin, (size_t)(end - begin)), der);
+}
+
+/* Written anew from what was hashed: TLS libraries read other labels too ("X509 CERTIFICATE"), and whatever stands
+ * beside the pinned certificate was put there by somebody whom nobody knows. */
+static void put_pem(struct buffer *pem, struct bytes der)
+{
+    put_text(pem, PEM_BEGIN "\n");
+    for (; der.len; der = bytes_from(der, PEM_LINE_BYTES)) {
+        put_base64(pem, bytes_first(der, PEM_LINE_BYTES));
+        put_u8(pem, '\n');
+    }
+    put_text(pem, PEM_END "\n");
 }
 
 static bool hash_is(const struct buffer *der, const struct buffer *wanted)
@@ -44,7 +56,7 @@ static OUTCOME take_pinned(struct reply *reply, const struct buffer *wanted, str
         complain("the server's root certificate has another SHA-256 than --ca-sha256 says: do not trust it");
         return UNREACHED;
     }
-    put_bytes(pem, buffer_view(&reply->body));
+    put_pem(pem, buffer_view(&der));
     if (!buffer_finish(pem))
         return DONE;
     complain("the server's root certificate is too large");
