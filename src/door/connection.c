@@ -1,6 +1,10 @@
 /* Connections: handshake, bytes in, bytes out, the end.
  *
- *   HANDSHAKE -> OPEN -> ENDING (what is queued is written) -> DEAD (buried by the next sweep)
+ *   HANDSHAKE -> OPEN -> ENDING (what is queued is written) -> LINGERING -> DEAD (buried by the next sweep)
+ *
+ * Whoever closes a socket in which unread bytes lie makes the kernel say RST, and the peer may lose what was said last: why
+ * its body is too large, why its packet is none. So we only say that we are done, read past what still comes, and wait a
+ * moment for the peer to close (RFC 9112, 9.6).
  *
  * Nothing is written or freed inside a speaker's callback: a connection that has work left goes on the lobby's dirty
  * list, and the sweep runs when the present callback is over. So a burst of messages becomes few writes, and no speaker
@@ -21,10 +25,11 @@ static const struct fault too_much = {ERR_TOO_LARGE, "door: the peer sent more t
 enum {
     READ_CHUNK = 16384,
     READ_BUDGET = 131072, /* bytes of one connection before the others have their turn */
+    LINGER_MS = 2000,
     OUT_MAX = ANSWER_BODY_MAX + 65536,
 };
 
-enum phase { HANDSHAKE, OPEN, ENDING, DEAD };
+enum phase { HANDSHAKE, OPEN, ENDING, LINGERING, DEAD };
 
 struct connection {
     struct line line;
@@ -39,6 +44,8 @@ struct connection {
     struct buffer in, out;
     size_t written; /* of out */
     bool held, unread, blocked; /* blocked: the socket takes no more just now */
+    bool heard_all;             /* the peer sends no more */
+    bool leaves_at_once;        /* the server stops: there is no time to linger */
     struct lobby *moving_to;
     const struct protocol *protocol;
     struct buffer certificate;
@@ -64,6 +71,14 @@ static size_t waiting(const struct connection *c)
     return c->out.len - c->written;
 }
 
+static void lose_speaker(struct connection *c)
+{
+    struct speaker *speaker = c->line.speaker;
+    c->line.speaker = NULL;
+    if (speaker)
+        speaker->speech->lost(speaker);
+}
+
 static void die(struct connection *c)
 {
     struct lobby *lobby = c->line.lobby;
@@ -76,10 +91,7 @@ static void die(struct connection *c)
     list_remove(&c->place);
     list_append(&lobby->graves, &c->place);
     soil(c); /* so that the sweep runs */
-    struct speaker *speaker = c->line.speaker;
-    c->line.speaker = NULL;
-    if (speaker)
-        speaker->speech->lost(speaker);
+    lose_speaker(c);
 }
 
 static void bury(struct connection *c)
@@ -103,6 +115,8 @@ static void watch(struct connection *c)
         return;
     if (c->phase == HANDSHAKE)
         events = tls_wants(c->tls);
+    else if (c->phase == LINGERING)
+        events = EPOLLIN;
     else
         events = (c->held || c->phase == ENDING ? 0 : EPOLLIN) | (c->blocked ? tls_wants(c->tls) : 0);
     if (events == c->watched)
@@ -131,8 +145,10 @@ static size_t backlog(const struct line *self)
 static void end(struct line *self)
 {
     struct connection *c = CONTAINER(self, struct connection, line);
-    if (c->phase == OPEN || c->phase == HANDSHAKE)
+    if (c->phase == OPEN || c->phase == HANDSHAKE) {
         c->phase = ENDING;
+        loop_timer_clear(self->lobby->loop, &c->patience); /* from here on only the stall counts */
+    }
     soil(c);
 }
 
@@ -151,6 +167,13 @@ static void resume(struct line *self)
     soil(c);
 }
 
+/* Ends it soon: not here, where its speaker may be speaking. */
+static void give_up(struct connection *c)
+{
+    c->out.spoiled = true;
+    soil(c);
+}
+
 static void patience(struct line *self, int64_t ms)
 {
     struct connection *c = CONTAINER(self, struct connection, line);
@@ -158,8 +181,8 @@ static void patience(struct line *self, int64_t ms)
         return;
     if (!ms)
         loop_timer_clear(self->lobby->loop, &c->patience);
-    else if (loop_timer_set(self->lobby->loop, &c->patience, ms))
-        die(c);
+    else if (c->phase != ENDING && loop_timer_set(self->lobby->loop, &c->patience, ms))
+        give_up(c);
 }
 
 static void move(struct line *self, struct lobby *to)
@@ -203,8 +226,9 @@ static void read_some(struct connection *c)
                 buffer_drop(&c->in);
             return;
         }
-        if (failed) {
-            die(c);
+        if (failed) { /* one that only sends no more still reads what it asked for */
+            c->heard_all = failed != &too_much;
+            end(&c->line);
             return;
         }
         buffer_filled(&c->in, got);
@@ -223,6 +247,27 @@ static void read_some(struct connection *c)
 static void stalled(struct timer *timer)
 {
     die(CONTAINER(timer, struct connection, stall));
+}
+
+/* All that was queued is written: says good-bye to the speaker and to the peer. */
+static void part(struct connection *c)
+{
+    lose_speaker(c);
+    if (c->heard_all || c->leaves_at_once ||
+        loop_timer_set(c->line.lobby->loop, &c->patience, LINGER_MS)) {
+        die(c);
+        return;
+    }
+    c->phase = LINGERING;
+    tls_close(c->tls);
+    c->tls = NULL;
+    socket_finish(c->fd);
+}
+
+static void linger(struct connection *c)
+{
+    if (socket_discard(c->fd, READ_BUDGET))
+        die(c);
 }
 
 static void write_some(struct connection *c)
@@ -257,7 +302,7 @@ static void write_some(struct connection *c)
             die(c);
     }
     if (c->phase == ENDING && !waiting(c))
-        die(c);
+        part(c);
 }
 
 /* ---- handshake */
@@ -313,6 +358,10 @@ static void out_of_patience(struct timer *timer)
 static void ready(struct watcher *watcher, uint32_t events)
 {
     struct connection *c = CONTAINER(watcher, struct connection, watcher);
+    if (c->phase == LINGERING) {
+        linger(c);
+        return;
+    }
     if (c->phase == HANDSHAKE)
         shake_hands(c);
     else if (events & (EPOLLERR | EPOLLHUP) && (c->held || c->phase == ENDING))
@@ -409,7 +458,12 @@ void connection_close_all(struct lobby *lobby)
 {
     list_each(at, &lobby->lines)
     {
-        end(&CONTAINER(at, struct connection, place)->line);
+        struct connection *c = CONTAINER(at, struct connection, place);
+        c->leaves_at_once = true;
+        if (c->phase == LINGERING)
+            die(c);
+        else
+            end(&c->line);
     }
 }
 

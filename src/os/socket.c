@@ -147,6 +147,19 @@ err socket_accept(int listener, int *fd_out, char peer[ADDRESS_TEXT])
     return OK;
 }
 
+void socket_finish(int fd)
+{
+    (void)shutdown(fd, SHUT_WR); /* fails when the other side is gone already: reading tells */
+}
+
+err socket_discard(int fd, size_t room)
+{
+    ssize_t len = recv(fd, NULL, room, MSG_TRUNC | MSG_DONTWAIT); /* tcp(7): without copying */
+    if (len == 0 || (len < 0 && errno != EAGAIN && errno != EINTR))
+        return &peer_gone;
+    return OK;
+}
+
 static err resolve(const char *host, uint16_t port, struct addrinfo **out)
 {
     char service[8];

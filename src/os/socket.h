@@ -16,4 +16,7 @@ MUST err socket_connect(const char *host, uint16_t port, int *fd_out);
 /* As socket_connect, to another of the host's addresses at each attempt (0, 1, 2 ... counted around), so that a retry
  * finds the address that works: "localhost" may be ::1 and 127.0.0.1. */
 MUST err socket_connect_attempt(const char *host, uint16_t port, unsigned attempt, int *fd_out);
+void socket_finish(int fd); /* says that we send no more; what the other side still sends can be read */
+/* Throws away what came, at most room bytes. OK: there may be more, now or later. ERR_CLOSED: nothing more will come. */
+MUST err socket_discard(int fd, size_t room);
 MUST err socket_connected(int fd); /* OK, ERR_AGAIN: not yet, ERR_CLOSED: nobody there, or why the connect failed */

@@ -105,6 +105,33 @@ static void running_out_of_descriptors_is_told(void **state)
     fd_close(&listener);
 }
 
+/* One that is done talking still hears, and may read past what it does not want to know. */
+static void a_conversation_ends_in_two_halves(void **state)
+{
+    int listener, client, server;
+    uint16_t port;
+    char peer[ADDRESS_TEXT], bytes[64] = {0};
+    assert_null(socket_listen("127.0.0.1", 0, &listener));
+    assert_null(socket_port(listener, &port));
+    assert_null(socket_connect("127.0.0.1", port, &client));
+    wait_for(listener, POLLIN);
+    assert_null(socket_accept(listener, &server, peer));
+    assert_null(socket_discard(server, 16)); /* nothing came, and more may */
+    socket_finish(server);
+    wait_for(client, POLLIN);
+    assert_int_equal(read(client, bytes, sizeof bytes), 0);
+    assert_int_equal(write(client, bytes, sizeof bytes), sizeof bytes);
+    wait_for(server, POLLIN);
+    assert_null(socket_discard(server, 16)); /* no more than it was told */
+    assert_int_equal(read(server, bytes, sizeof bytes), sizeof bytes - 16);
+    socket_finish(client);
+    wait_for(server, POLLIN);
+    assert_true(err_is(socket_discard(server, 16), ERR_CLOSED));
+    fd_close(&server);
+    fd_close(&client);
+    fd_close(&listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +139,7 @@ int main(void)
         cmocka_unit_test(a_retry_finds_the_address_that_works),
         cmocka_unit_test(failures_are_named),
         cmocka_unit_test(running_out_of_descriptors_is_told),
+        cmocka_unit_test(a_conversation_ends_in_two_halves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
