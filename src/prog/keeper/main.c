@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -120,6 +121,10 @@ int main(int count, char **arguments)
     struct keeper_arguments read;
     guard_memory();
     ignore_signals();
+    if (count == 2 && strcmp(arguments[1], "--help") == 0) {
+        printf("%s", KEEPER_USAGE);
+        return 0;
+    }
     err failed = keeper_arguments_read(count, arguments, &read);
     if (failed) {
         fprintf(stderr, "%s\n%s", err_text(failed), KEEPER_USAGE);

@@ -341,6 +341,8 @@ int launcher_run(const struct launch *launch)
     struct launcher l = {.launch = launch, .mqtt = -1, .http = -1, .lock = -1, .back_off_ms = BACK_OFF_MS,
                          .signals = {.watcher.fd = -1, .caught = caught}, .report = {-1, told}, .again = {.due = again},
                          .log = {machine_clock(), "launcher", (enum log_level)launch->settings->log_level}};
+    /* The server's user must be able to pass through the data folder; what is secret has its own mode. */
+    umask(022);
     err failed = open_up(&l);
     if (failed) {
         fprintf(stderr, "holdfastd: %s (data %s, MQTT %s:%u, HTTPS %s:%u)\n", err_text(failed), launch->settings->data,

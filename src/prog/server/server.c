@@ -17,6 +17,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -25,6 +26,7 @@ enum {
     LEAVE_MS = 2000,         /* the longest that peers get to hear that the server stops */
     LEAVE_LOOK_MS = 10,      /* how often it is looked whether all have */
     TELL_MS = 10000,
+    SPARE_DESCRIPTORS = 256, /* the store's, the loops', the channels' */
 };
 
 /* The main thread: signals and chores. */
@@ -135,8 +137,10 @@ static void caught(struct signals *signals, int signal)
     struct steward *w = CONTAINER(signals, struct steward, signals);
     if (signal != SIGTERM && signal != SIGINT)
         return;
-    if (w->leave_at_ms || loop_timer_set(w->loop, &w->leave, LEAVE_LOOK_MS)) {
-        loop_stop(w->loop); /* the second time at once */
+    if (w->leave_at_ms)
+        return; /* a terminal's Ctrl-C reaches us and the launcher, which tells us too */
+    if (loop_timer_set(w->loop, &w->leave, LEAVE_LOOK_MS)) {
+        loop_stop(w->loop);
         return;
     }
     w->leave_at_ms = loop_now_ms(w->loop) + LEAVE_MS;
@@ -165,6 +169,18 @@ static err enter_sandbox(const struct server_settings *settings, char folder[FOL
     return settings->insecure_without_landlock ? OK : sandbox_prove();
 }
 
+/* Each connection is a descriptor: as many as the system lets us have. */
+static void raise_descriptors(const struct server *s)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur < s->limits.connections_max + SPARE_DESCRIPTORS)
+        log_line(&s->log, LOG_WARN, "fewer descriptors than limits.connections", "descriptors=%llu connections=%zu",
+                 (unsigned long long)limit.rlim_cur, s->limits.connections_max);
+}
+
 static err open_up(struct steward *w, const struct server_settings *settings)
 {
     struct server *s = &w->server;
@@ -175,6 +191,7 @@ static err open_up(struct steward *w, const struct server_settings *settings)
     json_seed();
     sqlite_prepare();
     TRY(server_prepare(s, settings));
+    raise_descriptors(s);
     TRY(enter_sandbox(settings, folder));
     log_line(&s->log, LOG_INFO, "sandbox entered", "files=\"%s/server only\" programs=none proven=%s", settings->data,
              settings->insecure_without_landlock ? "no" : "yes");
