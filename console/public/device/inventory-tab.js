@@ -43,6 +43,9 @@ function Packages({ packages, find }) {
   `;
 }
 
+/* A device may report anything: what is no package is left out, so that no document can break the page. */
+const packagesOf = (list) => list.filter((entry) => typeof entry?.name === "string" && ["string", "undefined"].includes(typeof entry.version));
+
 function Inventory({ content, time, find }) {
   const { packages, ...parts } = content;
   // What is not an object has no card of its own.
@@ -54,7 +57,7 @@ function Inventory({ content, time, find }) {
       ${cards.map(([name, part]) => html`<${Card} key=${name} name=${name} title=${TITLES[name] ?? name} content=${part} />`)}
       ${Object.keys(loose).length > 0 && html`<${Card} name="more" title="More" content=${loose} />`}
     </div>
-    ${Array.isArray(packages) && html`<${Packages} packages=${packages} find=${find} />`}
+    ${Array.isArray(packages) && html`<${Packages} packages=${packagesOf(packages)} find=${find} />`}
   `;
 }
 
