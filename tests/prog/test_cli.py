@@ -230,8 +230,10 @@ class CommandLine(unittest.TestCase):
         self.assertRegex(shown[0], r"^ID +GROUP +STATE +CONNECTED +LAST SEEN +CERTIFICATE$")
         self.assertRegex(shown[1], r"^pump-1 +north +active +yes +never +\d+ days ago$")
         self.assertEqual(shown[1].index("north"), shown[0].index("GROUP"))
-        self.assertEqual(shown[2], "1 of 2 devices; --limit shows more.")
+        self.assertEqual(shown[2], "1 of 2 devices; there is more: --after pump-1")
         self.assertEqual(json.loads(self.expect(DONE, "devices", "--json"))["total"], 2)
+        self.expect(DONE, "devices", "--after", "pump-1")
+        self.assertEqual(self.server.asked[-1]["target"], "/api/v1/devices?after=pump-1")
 
     def test_device_show(self):
         self.sign_in()

@@ -35,6 +35,7 @@ const struct command commands[] = {
       {"--group", "GROUP", "only this group"},
       {"--state", "STATE", "only this state: enrolled or active"},
       {"--connected", "yes|no", "only devices with, or without, an open session"},
+      {"--after", "ID", "only ids behind this one: the next page"},
       LIMIT}},
     {"device show", "ID", "Show one device: what it is, and its latest values.", run_device_show, {{NULL, NULL, NULL}}},
     {"device delete",

@@ -30,13 +30,17 @@ static void show_devices(const json_t *answer)
     }
     table_print(&t);
     json_int_t total = json_integer_value(json_object_get(answer, "total"));
-    if (json_is_string(json_object_get(answer, "next")))
-        printf("%zu of %" JSON_INTEGER_FORMAT " devices; --limit shows more.\n", json_array_size(devices), total);
+    const char *next = member_text(answer, "next");
+    if (!next)
+        return;
+    printf("%zu of %" JSON_INTEGER_FORMAT " devices; there is more: --after ", json_array_size(devices), total);
+    print_harmless(next, PLAIN);
+    putchar('\n');
 }
 
 OUTCOME run_devices(const struct invocation *with)
 {
-    static const char *const same[] = {"--search", "--group", "--state", "--limit"};
+    static const char *const same[] = {"--search", "--group", "--state", "--after", "--limit"};
     SCOPED(query_drop) struct query query;
     const char *connected = option_value(with, "--connected");
     query_open(&query);
