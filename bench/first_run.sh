@@ -34,8 +34,11 @@ first_run() {
   done
   say "... until three devices report: $(since "$begun")"
   sed 's/^/    /' "$work/run.log"
-  kill -TERM "$run"
+  begun=$(now)
+  # unshare, when it stands between, keeps signals to itself: what it started is ./run.
+  case $1 in unshare) kill -TERM $(cat "/proc/$run/task/$run/children") ;; *) kill -TERM "$run" ;; esac
   wait "$run" || true
+  say "stopped in $(since "$begun")"
 }
 
 script="set -eu; git clone -q \"\$1\" \"\$2\"; cd \"\$2\"; exec ./run --http-port ${ports% *} --mqtt-port ${ports#* }"

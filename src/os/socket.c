@@ -11,6 +11,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 static const struct fault bad_address = {ERR_MALFORMED, "socket: not a numeric IPv4 or IPv6 address"};
@@ -160,12 +161,15 @@ err socket_discard(int fd, size_t room)
     return OK;
 }
 
+/* RFC 6761, 6.3: "localhost" is the loopback addresses, also on a system whose files do not say so; getaddrinfo gives them
+ * for no name. */
 static err resolve(const char *host, uint16_t port, struct addrinfo **out)
 {
+    const char *name = strcasecmp(host, "localhost") == 0 ? NULL : host;
     char service[8];
     snprintf(service, sizeof service, "%u", port);
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    switch (getaddrinfo(host, service, &hints, out)) {
+    switch (getaddrinfo(name, service, &hints, out)) {
     case 0:
         return OK;
     case EAI_AGAIN:
