@@ -11,6 +11,7 @@
 #include "core/recorder.h"
 #include "core/request.h"
 #include "core/store.h"
+#include "trust/notice.h"
 
 struct signin_limit; /* trust/signin_limit.h */
 
@@ -37,6 +38,7 @@ struct api {
     struct signin_limit *signin_limit; /* only on the thread that serves API_SIGN_IN; NULL on all others */
     struct health_source *health;
     const struct api_facts *facts;
+    struct notice_budget refusals; /* this thread's own: of enrolments */
 };
 
 /* Where a route runs. */
@@ -87,8 +89,8 @@ struct api_stream {
 /* Reads the stream's parameters and Last-Event-ID. On a fault `answer` is a problem document already. No I/O. */
 MUST err api_stream_open(const struct call *call, struct api_stream *out, struct answer *answer);
 /* When the stream resumes: appends what it missed to out, oldest first, and moves after_id. At most STREAM_BACKLOG_MAX
- * events at once, and not another page of them past STREAM_BACKLOG_BYTES, so that the largest still fit into an answer; see
- * `behind`. Blocks on the store. */
+ * events at once, and not another page of them past STREAM_BACKLOG_BYTES, so that the largest still fit into an answer;
+ * see `behind`. Blocks on the store. */
 enum { STREAM_BACKLOG_MAX = 10000, STREAM_BACKLOG_BYTES = ANSWER_BODY_MAX / 2 };
 MUST err api_stream_backlog(struct api *api, struct api_stream *stream, struct buffer *out);
 /* Appends the event in the form of text/event-stream when the stream wants it and has not heard it, and moves after_id.

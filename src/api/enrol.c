@@ -3,15 +3,11 @@
 #include "api/est.h"
 #include "api/handlers.h"
 
-static struct est est_of(const struct api *api)
+static struct est est_of(struct api *api)
 {
-    return (struct est){api->reader,
-                        api->recorder,
-                        api->issuer,
-                        api->clock,
-                        api->dice,
-                        api->facts->chain_pem,
-                        api->facts->device_lifetime_s};
+    return (struct est){api->reader,   api->recorder,         api->issuer,
+                        api->clock,    api->facts->chain_pem, api->facts->device_lifetime_s,
+                        &api->refusals};
 }
 
 err enrol_certificates(struct visit *v)

@@ -117,7 +117,8 @@ static err read_request(const struct call *call, struct buffer *der)
 
 static struct enrolment enrolment_of(const struct est *est)
 {
-    return (struct enrolment){est->reader, est->recorder, est->issuer, est->clock, est->device_lifetime_s};
+    return (struct enrolment){est->reader, est->recorder,          est->issuer,
+                              est->clock,  est->device_lifetime_s, est->refusals};
 }
 
 static err answer_enrolled(const struct enrolled *made, struct answer *answer)

@@ -7,6 +7,7 @@
 #include "core/issuer.h"
 #include "core/recorder.h"
 #include "core/store.h"
+#include "trust/notice.h"
 
 /* Everything borrowed. Used by one thread at a time, which may block. */
 struct est {
@@ -14,9 +15,9 @@ struct est {
     struct recorder *recorder;
     struct issuer *issuer;
     const struct clock *clock;
-    const struct dice *dice;
     struct bytes chain_pem; /* issuing certificate, then root */
     uint32_t device_lifetime_s;
+    struct notice_budget *refusals;
 };
 
 /* Each fills an answer opened by the caller; refusals are answers too, as text/plain with the reason in a sentence. An

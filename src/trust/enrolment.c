@@ -7,9 +7,10 @@
 #include "crypto/csr.h"
 #include "trust/bearer.h"
 #include "trust/keeper_desk.h"
-#include "trust/notice.h"
 #include "trust/token.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct fault no_token = {ERR_ABSENT, "the enrolment token is unknown"};
@@ -110,10 +111,17 @@ static err enrol(const struct enrolment *e, const struct enrol_request *request,
 
 static void report_refusal(const struct enrolment *e, err why, const char *claimed, const struct notice *known)
 {
+    char left_out[24] = "";
     struct notice notice = *known;
+    if (!notice_budget_take(e->refusals, monotonic_ms(e->clock)))
+        return;
+    if (e->refusals->left_out)
+        (void)snprintf(left_out, sizeof left_out, "%" PRIu64, e->refusals->left_out);
+    e->refusals->left_out = 0;
     notice.kind = EVENT_ENROLMENT_REFUSED;
     notice.fields[0] = (struct notice_field){"reason", bytes_of_text(err_text(why))};
     notice.fields[1] = (struct notice_field){"claimed", bytes_of_text(claimed)};
+    notice.fields[2] = (struct notice_field){"left_out", bytes_of_text(left_out)};
     notice_record(e->recorder, e->clock, &notice);
 }
 

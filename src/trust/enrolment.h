@@ -7,7 +7,8 @@
  *   renew: the device exists and the shown certificate belongs to this enrolment of it -> the request is sound and
  *   names the same device -> the keeper issues -> WRITE_RENEWAL.
  *
- * Every refusal is recorded as EVENT_ENROLMENT_REFUSED, never with the token. */
+ * Every refusal is recorded as EVENT_ENROLMENT_REFUSED, never with the token; of a flood of them some are left out, and
+ * the next one says how many. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -16,6 +17,7 @@
 #include "core/recorder.h"
 #include "core/store.h"
 #include "crypto/certificate.h"
+#include "trust/notice.h"
 
 /* Everything borrowed. Used by one thread at a time, which may block. */
 struct enrolment {
@@ -24,6 +26,7 @@ struct enrolment {
     struct issuer *issuer;
     const struct clock *clock;
     uint32_t device_lifetime_s; /* what is asked of the keeper, which caps it */
+    struct notice_budget *refusals;
 };
 
 struct enrol_request {

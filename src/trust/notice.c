@@ -20,6 +20,20 @@ static void put_detail(const struct notice *notice, struct buffer *out)
     put_text(out, *between == '{' ? "{}" : "}");
 }
 
+bool notice_budget_take(struct notice_budget *b, int64_t now_ms)
+{
+    enum { MILLI = 1000, FULL = NOTICE_BURST * MILLI };
+    int64_t elapsed_ms = now_ms > b->filled_ms ? now_ms - b->filled_ms : 0;
+    b->milli_notices += elapsed_ms > FULL ? FULL : elapsed_ms * NOTICE_PER_S;
+    if (b->milli_notices > FULL)
+        b->milli_notices = FULL;
+    b->filled_ms = now_ms;
+    bool may = b->milli_notices >= MILLI;
+    b->milli_notices -= may ? MILLI : 0;
+    b->left_out += !may;
+    return may;
+}
+
 void notice_record(struct recorder *recorder, const struct clock *clock, const struct notice *notice)
 {
     SCOPED(buffer_drop) struct buffer detail = {.max = DETAIL_MAX};

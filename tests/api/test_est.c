@@ -14,6 +14,7 @@ struct scene {
     struct fake_store store;
     struct secret token;
     struct est est;
+    struct notice_budget refusals;
     struct call_header headers[2];
     struct call call;
     struct buffer authorization;
@@ -26,13 +27,9 @@ static void scene_open(struct scene *s)
     *s = (struct scene){.authorization = {.max = 1024}};
     fake_store_open(&s->store);
     assert_ok(token_make(&order, &keeper.clock.clock, &keeper.dice.dice, &s->store.token, &s->token));
-    s->est = (struct est){&s->store.reader,
-                          &s->store.recorder,
-                          &keeper.issuer.issuer,
-                          &keeper.clock.clock,
-                          &keeper.dice.dice,
-                          buffer_view(&chain),
-                          86400};
+    s->est = (struct est){&s->store.reader,    &s->store.recorder,  &keeper.issuer.issuer,
+                          &keeper.clock.clock, buffer_view(&chain), 86400,
+                          &s->refusals};
     s->headers[0] = (struct call_header){BYTES("content-type"), BYTES("application/pkcs10")};
     s->call = (struct call){.method = METHOD_POST,
                             .path = BYTES("/.well-known/est/simpleenroll"),

@@ -14,6 +14,7 @@ struct scene {
     struct fake_store store;
     struct secret token;
     struct enrolment enrolment;
+    struct notice_budget refusals;
 };
 
 static void scene_open(struct scene *scene, uint64_t uses)
@@ -21,10 +22,12 @@ static void scene_open(struct scene *scene, uint64_t uses)
     const struct token_order order = {BYTES("pumps"), uses, 10, BYTES("anna")};
     keeper.clock.now_us = TEST_NOW_US;
     keeper.issuer.issued = 0;
+    scene->refusals = (struct notice_budget){0};
     fake_store_open(&scene->store);
     assert_ok(token_make(&order, &keeper.clock.clock, &keeper.dice.dice, &scene->store.token, &scene->token));
-    scene->enrolment = (struct enrolment){&scene->store.reader, &scene->store.recorder, &keeper.issuer.issuer,
-                                          &keeper.clock.clock, 86400};
+    scene->enrolment = (struct enrolment){
+        &scene->store.reader, &scene->store.recorder, &keeper.issuer.issuer, &keeper.clock.clock, 86400,
+        &scene->refusals};
 }
 
 static err enrol(struct scene *scene, struct bytes token, const char *request, struct enrolled *out)
@@ -131,6 +134,28 @@ static void every_refusal_says_why(void **state)
         assert_int_equal(keeper.issuer.issued, 0);
         assert_null(made.issued.certificate.at);
     }
+}
+
+/* Strangers can be refused as often as they like, and must not fill the disk with it. */
+static void a_flood_of_refusals_is_cut_short(void **state)
+{
+    struct scene scene;
+    struct enrolled made;
+    size_t recorded = 0;
+    scene_open(&scene, 1);
+    for (size_t i = 0; i < NOTICE_BURST + 30; i++) {
+        scene.store.event_count = 0;
+        assert_kind(enrol(&scene, BYTES("nonsense"), request_good, &made), ERR_ABSENT);
+        recorded += scene.store.event_count;
+    }
+    assert_int_equal(recorded, NOTICE_BURST);
+    keeper.clock.now_us += SECOND_US;
+    for (size_t i = 0; i < NOTICE_PER_S + 5; i++) {
+        assert_kind(enrol(&scene, BYTES("nonsense"), request_good, &made), ERR_ABSENT);
+        assert_true(i || strstr(last_event(&scene.store)->detail, "\"left_out\":\"30\""));
+    }
+    assert_int_equal(scene.store.event_count, NOTICE_PER_S);
+    assert_null(strstr(last_event(&scene.store)->detail, "left_out"));
 }
 
 static void a_request_without_proof(void **state)
@@ -292,11 +317,17 @@ static int close_keeper(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_device_enrols),           cmocka_unit_test(every_refusal_says_why),
-        cmocka_unit_test(a_request_without_proof),   cmocka_unit_test(a_race_that_is_lost),
-        cmocka_unit_test(a_store_without_room),      cmocka_unit_test(lifetimes_below_the_table),
-        cmocka_unit_test(any_allocation_may_fail),   cmocka_unit_test(a_device_renews),
-        cmocka_unit_test(renewals_that_are_refused), cmocka_unit_test(what_an_enrolment_covers),
+        cmocka_unit_test(a_device_enrols),
+        cmocka_unit_test(every_refusal_says_why),
+        cmocka_unit_test(a_flood_of_refusals_is_cut_short),
+        cmocka_unit_test(a_request_without_proof),
+        cmocka_unit_test(a_race_that_is_lost),
+        cmocka_unit_test(a_store_without_room),
+        cmocka_unit_test(lifetimes_below_the_table),
+        cmocka_unit_test(any_allocation_may_fail),
+        cmocka_unit_test(a_device_renews),
+        cmocka_unit_test(renewals_that_are_refused),
+        cmocka_unit_test(what_an_enrolment_covers),
     };
     return cmocka_run_group_tests(tests, open_keeper, close_keeper);
 }
