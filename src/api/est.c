@@ -6,6 +6,7 @@
 #include "crypto/csr.h"
 #include "crypto/pkcs7.h"
 #include "trust/enrolment.h"
+#include "wire/http_fields.h"
 
 static const struct fault no_credentials = {
     ERR_ABSENT, "an enrolment token is needed: as the password of HTTP Basic, or as a Bearer token"};
@@ -85,21 +86,15 @@ err est_csrattrs(const struct est *est, const struct call *call, struct answer *
     return OK;
 }
 
-/* The token: what stands behind "Bearer", or behind the first colon in what "Basic" encodes (RFC 7617, 2). Decoded
- * bytes go into `basic`, which the token lends from. */
-static err read_token(const struct call *call, struct buffer *basic, struct bytes *token)
+/* The token: a Bearer token, or the password of Basic whatever the user name. Decoded bytes go into `room`, which the
+ * token then lends from. */
+static err read_token(const struct call *call, struct buffer *room, struct bytes *token)
 {
-    struct bytes value = bytes_trim(call_header(call, "authorization"));
-    struct bytes scheme = bytes_cut(&value, ' ');
-    value = bytes_trim(value);
-    if (bytes_equal_nocase(scheme, BYTES("bearer"))) {
-        *token = value;
-        return value.len ? OK : &no_credentials;
-    }
-    if (!bytes_equal_nocase(scheme, BYTES("basic")) || value.len > AUTHORIZATION_MAX || base64_decode(value, basic))
-        return &no_credentials;
-    *token = buffer_view(basic);
-    (void)bytes_cut(token, ':');
+    struct bytes said = call_header(call, "authorization");
+    struct http_basic basic;
+    *token = http_bearer(said);
+    if (!token->len && !http_basic(said, room, &basic))
+        *token = basic.password;
     return token->len ? OK : &no_credentials;
 }
 
