@@ -33,11 +33,10 @@ static err call(const struct https_request *request, struct https_answer *answer
 
 static err fetch(const struct est_server *server, const char *path, struct https_answer *answer, char why[WHY_TEXT])
 {
-    return call(&(struct https_request){.base = server->url,
-                                        .path = path,
-                                        .anchors_pem = server->anchors_pem,
-                                        .abandon = server->abandon},
-                answer, why);
+    return call(
+        &(struct https_request){
+            .base = server->url, .path = path, .anchors_pem = server->anchors_pem, .abandon = server->abandon},
+        answer, why);
 }
 
 static void answer_drop(struct https_answer *answer)
@@ -73,11 +72,10 @@ err est_fetch_root(const struct est_server *server, const char *sha256_hex, stru
         return &bad_pin;
     }
     /* Whoever answers here is not known, and learns nothing; only what the pin proves is taken. */
-    TRY(call(&(struct https_request){.base = server->url,
-                                     .path = "/api/v1/ca.pem",
-                                     .trust = HTTPS_UNVERIFIED,
-                                     .abandon = server->abandon},
-             &answer, why));
+    TRY(call(
+        &(struct https_request){
+            .base = server->url, .path = "/api/v1/ca.pem", .trust = HTTPS_UNVERIFIED, .abandon = server->abandon},
+        &answer, why));
     return take_pinned(buffer_view(&answer.body), pin, pem, why);
 }
 
@@ -129,14 +127,15 @@ err est_clock_offset(const struct est_server *server, const struct clock *clock,
     SCOPED(answer_drop) struct https_answer answer = {0};
     SCOPED(json_drop) json_t *root = NULL;
     TRY(fetch(server, "/healthz", &answer, why));
-    int64_t first_byte_us = wall_us(clock) - answer.since_first_byte_us;
+    /* The server looked at its clock about half-way between our last byte and its first. */
+    int64_t looked_us = wall_us(clock) - answer.since_first_byte_us - answer.waited_us / 2;
     TRY(json_parse(buffer_view(&answer.body), HTTPS_ANSWER_MAX, &root, why));
     json_t *time = json_object_get(root, "time_ms");
-    if (!json_is_integer(time)) {
-        why_say(why, "the answer of /healthz has no whole number \"time_ms\"");
+    int64_t server_us;
+    if (!json_is_integer(time) || __builtin_mul_overflow(json_integer_value(time), INT64_C(1000), &server_us) ||
+        __builtin_sub_overflow(looked_us, server_us, ahead_us_out)) {
+        why_say(why, "the answer of /healthz has no usable \"time_ms\"");
         return &not_time;
     }
-    /* The server looked at its clock about half-way between our last byte and its first. */
-    *ahead_us_out = first_byte_us - answer.waited_us / 2 - (int64_t)json_integer_value(time) * 1000;
     return OK;
 }
