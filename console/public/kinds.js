@@ -1,4 +1,4 @@
-/* Every kind of event with its severity and its sentence. test/console/kinds.test.mjs holds this against src/core/event.def. */
+/* Every kind of event with its severity and its sentence. tests/console/kinds.test.mjs holds this against src/core/event.def. */
 /* SPDX-License-Identifier: Apache-2.0 */
 export const KINDS = {
   "server.started": { severity: "info", sentence: "The server started." },
@@ -17,6 +17,7 @@ export const KINDS = {
   "publish.refused": { severity: "warning", sentence: "A device published where it may not." },
   "subscribe.refused": { severity: "warning", sentence: "A device subscribed where it may not." },
   "payload.refused": { severity: "warning", sentence: "A payload could not be parsed; it was answered as such and not stored." },
+  "request.limited": { severity: "warning", sentence: "A device sent more than its rate allows; what was over it was refused." },
   "protocol.error": { severity: "warning", sentence: "A peer broke the protocol and was disconnected." },
   "subscriber.slow": { severity: "warning", sentence: "A subscriber did not read and its queue was full." },
   "token.created": { severity: "info", sentence: "An operator made an enrolment token." },

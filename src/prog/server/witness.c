@@ -90,34 +90,39 @@ static void report(struct reporter *self, const struct report *r)
     log_line(w->log, LOG_INFO, event_kind_text(r->kind), "device=%s peer=%s why=\"%s\"", event.device, r->peer, r->why);
 }
 
-/* The kind of event that a refusal by this stage is; false: it leaves none. Refused calls are answered and counted. */
-static bool kind_of(const struct request *r, enum event_kind *out)
+/* What a refusal is called; one without a row leaves no event. Refused calls are answered and counted, and that the store
+ * does not commit is the store's own to say, once. */
+static const struct naming {
+    const char *stage;
+    enum verb verb;
+    enum event_kind kind;
+} namings[] = {
+    {"limit",     VERB_HELLO,   EVENT_REQUEST_LIMITED},
+    {"limit",     VERB_PUBLISH, EVENT_REQUEST_LIMITED},
+    {"limit",     VERB_WATCH,   EVENT_REQUEST_LIMITED},
+    {"authorise", VERB_HELLO,   EVENT_CONNECTION_REFUSED},
+    {"authorise", VERB_PUBLISH, EVENT_PUBLISH_REFUSED},
+    {"authorise", VERB_WATCH,   EVENT_SUBSCRIBE_REFUSED},
+    {"identify",  VERB_HELLO,   EVENT_CONNECTION_REFUSED},
+    {"inspect",   VERB_PUBLISH, EVENT_PAYLOAD_REFUSED},
+};
+
+static const struct naming *naming_of(const struct request *r)
 {
-    switch (r->verb) {
-    case VERB_HELLO:
-        *out = EVENT_CONNECTION_REFUSED;
-        return true;
-    case VERB_PUBLISH:
-        *out = strcmp(r->refused_by, "inspect") == 0 ? EVENT_PAYLOAD_REFUSED : EVENT_PUBLISH_REFUSED;
-        return true;
-    case VERB_WATCH:
-        *out = EVENT_SUBSCRIBE_REFUSED;
-        return true;
-    case VERB_CALL:
-    case VERB_BYE:
-    case VERBS:
-        return false;
-    }
-    return false;
+    for (size_t i = 0; i < sizeof namings / sizeof *namings; i++)
+        if (namings[i].verb == r->verb && strcmp(namings[i].stage, r->refused_by) == 0)
+            return &namings[i];
+    return NULL;
 }
 
 static void outcome(struct tap *self, const struct request *r)
 {
     struct witness *w = CONTAINER(self, struct witness, tap);
-    struct report said = {.peer = r->peer, .why = r->why[0] ? r->why : err_text(r->refused),
-                          .device = r->who->kind == PRINCIPAL_DEVICE ? r->who->id : ""};
-    if (!r->refused || !kind_of(r, &said.kind))
+    const struct naming *naming = r->refused ? naming_of(r) : NULL;
+    if (!naming)
         return;
+    struct report said = {.kind = naming->kind, .peer = r->peer, .why = r->why[0] ? r->why : err_text(r->refused),
+                          .device = r->who->kind == PRINCIPAL_DEVICE ? r->who->id : ""};
     if (r->verb != VERB_HELLO)
         said.topic = r->resource;
     report(&w->reporter, &said);
