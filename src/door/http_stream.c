@@ -21,6 +21,10 @@ static void send_piece(struct http_speaker *h, struct bytes piece)
 /* The client comes back by itself and says where it was. */
 static void give_up(struct http_speaker *h)
 {
+    SCOPED(buffer_drop) struct buffer end = {.max = 16};
+    if (http_request(h->parser)->minor)
+        http_put_last_chunk(&end); /* it ends, it was not cut (RFC 9112, 7.1) */
+    line_send(h->speaker.line, buffer_view(&end));
     h->phase = HTTP_OVER;
     line_end(h->speaker.line);
 }

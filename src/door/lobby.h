@@ -59,8 +59,8 @@ struct stream {
     void (*drop)(struct stream *self); /* takes */
 };
 
-/* Opens the stream that a call asks for, or fills the answer with the reason why not (OK, and *out is NULL). ERR_ABSENT: the
- * path is that of no stream. */
+/* Opens the stream that a call asks for, or fills the answer with the reason why not (OK, and *out is NULL). ERR_ABSENT: it
+ * asks for none. */
 struct streams {
     err (*open)(struct streams *self, const struct call *call, struct answer *answer, struct stream **out) MUST;
 };

@@ -75,3 +75,24 @@ def test_one_that_sends_no_more_is_answered(server, path):
     assert head.startswith(b"HTTP/1.1 200 ")
     length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
     assert len(body) == int(length.split(b":")[1])
+
+
+def test_head_of_a_stream_has_no_body(server):
+    with tls_socket(server, port=server.http_port) as stream:
+        stream.sendall(f"HEAD /api/v1/events/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.api.token}"
+                       "\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        first, second, body = read_all(stream).split(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 200 ") and second.startswith(b"HTTP/1.1 200 "), (first, second)
+    assert body.startswith(b"{"), body
+
+
+def test_a_stream_that_ends_says_so(server):
+    """A signed-out operator's stream ends with its last chunk, and is not cut."""
+    assert server.api.sign_in().status == 200
+    with tls_socket(server, port=server.http_port) as stream:
+        stream.sendall(f"GET /api/v1/events/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.api.token}"
+                       "\r\n\r\n".encode())
+        head = stream.recv(65536)
+        assert server.api.ask("DELETE", "/api/v1/session").status == 204
+        assert (head + read_all(stream)).endswith(b"\r\n0\r\n\r\n")
+    assert server.api.sign_in().status == 200

@@ -6,7 +6,7 @@
 #include "base/text.h"
 
 static const struct fault no_memory = {ERR_MEMORY, "stream: no memory"};
-static const struct fault not_here = {ERR_ABSENT, "stream: the path is that of no stream"};
+static const struct fault not_here = {ERR_ABSENT, "stream: the call asks for no stream"};
 
 struct event_stream {
     struct stream stream;
@@ -49,7 +49,7 @@ static err open_stream(struct streams *self, const struct call *call, struct ans
 {
     SCOPED(buffer_drop) struct buffer filter = {.max = TOPIC_MAX - 1};
     *out = NULL;
-    if (api_route_service(call->method, call->path) != API_STREAM)
+    if (call->method != METHOD_GET || api_route_service(call->method, call->path) != API_STREAM)
         return &not_here;
     struct event_stream *s = MEM_NEW(struct event_stream);
     if (!s)
