@@ -139,7 +139,7 @@ static err ask_for_renewal(const struct renew_order *order, const struct credent
 
 err device_renew(const struct renew_order *order, struct credentials *c, char why[WHY_TEXT])
 {
-    SCOPED(buffer_drop) struct buffer offered = {.max = 2 * CREDENTIALS_FILE_MAX};
+    SCOPED(buffer_drop) struct buffer offered = {.max = (size_t)2 * CREDENTIALS_FILE_MAX};
     SCOPED(credentials_drop) struct credentials next = {0};
     why_say(why, "no memory");
     TRY(ask_for_renewal(order, c, &offered, why));

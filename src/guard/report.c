@@ -147,7 +147,7 @@ static void lend_documents(struct report_documents *out, const struct places *pl
 err report_documents_decode(struct bytes payload, struct report_documents *out, char why[WHY_TEXT])
 {
     SCOPED(json_drop) json_t *root = NULL;
-    SCOPED(report_documents_drop) struct report_documents made = {.text = {.max = 2 * DOCUMENT_MAX}};
+    SCOPED(report_documents_drop) struct report_documents made = {.text = {.max = (size_t)2 * DOCUMENT_MAX}};
     struct places places;
     const char *name;
     size_t name_len;

@@ -46,7 +46,7 @@ OUTCOME run_devices(const struct invocation *with)
     query_open(&query);
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
         query_option(&query, with, same[i]);
-    if (connected && strcmp(connected, "yes") && strcmp(connected, "no")) {
+    if (connected && strcmp(connected, "yes") != 0 && strcmp(connected, "no") != 0) {
         complain("--connected is yes or no");
         return USAGE;
     }

@@ -61,7 +61,7 @@ static OUTCOME unpack(struct session *out, const char *path)
     }
     out->peer.ca_pem = bytes_of_text(ca);
     const char *wanted = non_empty(getenv("HOLDFAST_SERVER"));
-    if (wanted && strcmp(wanted, out->peer.server)) {
+    if (wanted && strcmp(wanted, out->peer.server) != 0) {
         complain("you are signed in to %s, and HOLDFAST_SERVER is %s", out->peer.server, wanted);
         return NOT_SIGNED_IN;
     }

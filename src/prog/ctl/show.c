@@ -38,8 +38,10 @@ void show_span(int64_t seconds, char out[SHOW_TEXT])
     static const struct {
         int64_t upto, unit;
         const char *name;
-    } spans[] = {
-        {2 * MINUTE_S, 1, "s"}, {2 * HOUR_S, MINUTE_S, "min"}, {2 * DAY_S, HOUR_S, "h"}, {INT64_MAX, DAY_S, "days"}};
+    } spans[] = {{INT64_C(2) * MINUTE_S, 1, "s"},
+                 {INT64_C(2) * HOUR_S, MINUTE_S, "min"},
+                 {INT64_C(2) * DAY_S, HOUR_S, "h"},
+                 {INT64_MAX, DAY_S, "days"}};
     size_t i = 0;
     while (seconds >= spans[i].upto)
         i++;

@@ -26,7 +26,7 @@ static const char *option_or_variable(const struct invocation *with, const char 
 static OUTCOME read_server(const struct invocation *with, char out[URL_TEXT])
 {
     const char *given = option_or_variable(with, "--server", "HOLDFAST_SERVER");
-    if (!given || strncmp(given, "https://", 8) || !given[8]) {
+    if (!given || strncmp(given, "https://", 8) != 0 || !given[8]) {
         complain(given ? "the server must be a URL that begins with https://"
                        : "which server? --server https://host:8443");
         return USAGE;

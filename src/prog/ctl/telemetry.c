@@ -65,7 +65,7 @@ static void show_series(const json_t *answer)
 static int64_t unit_ms(uint8_t unit)
 {
     static const struct {
-        char unit;
+        uint8_t unit;
         int64_t ms;
     } units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
