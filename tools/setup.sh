@@ -36,9 +36,11 @@ need_packages() {
   rm -f "$log"
 }
 
-# Node.js is only needed while building: npm fetches the console's pinned packages.
+# Node.js is only needed while building: npm fetches the console's pinned packages. Any npm will do; Debian's when there is
+# none.
+console_packages() { command -v npm >/dev/null 2>&1 || echo nodejs npm; }
+
 need_console() {
-  if ! command -v npm >/dev/null 2>&1; then need_packages nodejs npm; fi
   if [ ! -e console/node_modules/.package-lock.json ] ||
      [ console/package-lock.json -nt console/node_modules/.package-lock.json ]; then
     step "fetching the console's packages (npm ci, pinned in console/package-lock.json)"
