@@ -16,6 +16,8 @@
 static const struct fault no_memory = {ERR_MEMORY, "http: no memory"};
 static const struct fault broken = {ERR_MALFORMED, "http: the request could not be read"};
 
+enum { BACKLOG_HIGH = 262144 }; /* bytes of answers that the peer has not taken, above which it is asked to wait */
+
 static void answered(struct inquiry *inquiry)
 {
     struct http_speaker *h = CONTAINER(inquiry, struct http_speaker, inquiry);
@@ -173,6 +175,19 @@ static err feed(struct http_speaker *h, struct bytes in, size_t *used)
     return OK;
 }
 
+/* A peer may ask for more than it reads. Its further requests then wait until it took what it got: the answers to a few
+ * bytes would otherwise fill our memory. */
+static bool is_ahead(struct http_speaker *h)
+{
+    struct line *line = h->speaker.line;
+    if (h->ahead || line_backlog(line) < BACKLOG_HIGH)
+        return h->ahead;
+    h->ahead = true;
+    line->calls->hold(line);
+    line->calls->patience(line, 0); /* a peer that takes nothing is the line's to end */
+    return true;
+}
+
 static err hear(struct speaker *speaker, struct bytes in, size_t *used)
 {
     struct http_speaker *h = CONTAINER(speaker, struct http_speaker, speaker);
@@ -182,7 +197,7 @@ static err hear(struct speaker *speaker, struct bytes in, size_t *used)
     }
     /* After an upgrade the line has another speaker, and h may be gone. */
     struct line *line = speaker->line;
-    while (in.len && line->speaker == speaker && h->phase == HTTP_READING) {
+    while (in.len && line->speaker == speaker && h->phase == HTTP_READING && !is_ahead(h)) {
         size_t taken = 0;
         err failed = feed(h, in, &taken);
         *used += taken;
@@ -195,7 +210,12 @@ static err hear(struct speaker *speaker, struct bytes in, size_t *used)
 
 static void drained(struct speaker *speaker)
 {
-    (void)speaker;
+    struct http_speaker *h = CONTAINER(speaker, struct http_speaker, speaker);
+    if (!h->ahead)
+        return;
+    h->ahead = false;
+    speaker->line->calls->patience(speaker->line, h->lobby->limits->idle_ms);
+    speaker->line->calls->resume(speaker->line);
 }
 
 static void tired(struct speaker *speaker)

@@ -35,6 +35,7 @@ struct http_speaker {
     struct request request;    /* the call's way through the flow */
     struct inquiry inquiry;    /* holds the call, always; with the desk while HTTP_ASKING */
     struct call_header *headers;
+    bool ahead; /* the peer asked for more than it reads: the line is held until it did */
 
     /* HTTP_STREAMING, or on the way there */
     struct stream *stream;
