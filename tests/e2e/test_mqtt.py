@@ -293,7 +293,7 @@ def test_an_expired_certificate_is_refused(server, tmp_path, issuing):
         assert refused(server, forge(device, *issuing, begins, ends)) is None
         why = server.api.wait_event("connection.refused", after=before)["detail"]["why"]
         assert ("expired" if ends < 0 else "not yet") in why, why
-    assert refused(server, forge(device, *issuing)).reason == 0, "the same certificate with good times is let in"
+    assert refused(server, forge(device, *issuing, 0)).reason == 0, "the same certificate with good times is let in"
 
 
 def test_a_certificate_of_an_unknown_device_is_refused(server, tmp_path, issuing):
@@ -315,3 +315,12 @@ def test_a_deleted_device_is_out_at_once(server, tmp_path):
     status, _ = device.est("simplereenroll", device.request(), certificate=True)
     assert status in (401, 403)
     assert server.api.ask("GET", "/api/v1/devices/doomed").status == 404
+
+
+def test_a_certificate_from_before_the_enrolment_is_refused(server, tmp_path, issuing):
+    """A device may be deleted and its id enrolled anew: what was issued for the former one opens nothing."""
+    new = Device(tmp_path / "new", "phoenix", server).enrol()
+    assert refused(server, new).reason == 0
+    assert refused(server, forge(Device(tmp_path / "old", "phoenix", server), *issuing, -1)).reason == NOT_AUTHORIZED
+    event = server.api.wait_event("connection.refused", "phoenix")
+    assert "before" in event["detail"]["why"], event
