@@ -161,15 +161,16 @@ err socket_discard(int fd, size_t room)
     return OK;
 }
 
-/* RFC 6761, 6.3: "localhost" is the loopback addresses, also on a system whose files do not say so; getaddrinfo gives them
- * for no name. */
 static err resolve(const char *host, uint16_t port, struct addrinfo **out)
 {
-    const char *name = strcasecmp(host, "localhost") == 0 ? NULL : host;
     char service[8];
     snprintf(service, sizeof service, "%u", port);
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    switch (getaddrinfo(name, service, &hints, out)) {
+    int failed = getaddrinfo(host, service, &hints, out);
+    /* RFC 6761, 6.3: "localhost" is the loopback, also on a system whose files do not say so. No name gives its addresses. */
+    if (failed && strcasecmp(host, "localhost") == 0)
+        failed = getaddrinfo(NULL, service, &hints, out);
+    switch (failed) {
     case 0:
         return OK;
     case EAI_AGAIN:
