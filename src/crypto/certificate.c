@@ -53,13 +53,6 @@ static err put_public(const X509 *x, struct buffer *out)
     return openssl_put_der(out, (const ASN1_VALUE *)X509_get_X509_PUBKEY(x), ASN1_ITEM_rptr(X509_PUBKEY));
 }
 
-err certificate_put_public(struct bytes der, struct buffer *out)
-{
-    SCOPED(X509_end) X509 *x = NULL;
-    TRY(openssl_read_certificate(der, &x));
-    return put_public(x, out);
-}
-
 err certificate_read(struct bytes der, struct certificate_facts *out)
 {
     SCOPED(X509_end) X509 *x = NULL;

@@ -24,7 +24,6 @@ struct certificate_facts {
 /* ERR_MALFORMED: no certificate, bytes left behind it, or a date or serial that RFC 5280 does not allow. Nothing is
  * verified: that is the business of a handshake, or of certificate_verify. */
 MUST err certificate_read(struct bytes der, struct certificate_facts *out);
-MUST err certificate_put_public(struct bytes der, struct buffer *out); /* appends its SubjectPublicKeyInfo */
 /* The rest of the one URI among the subject alternative names that begins with prefix (core/principal.h: DEVICE_URI).
  * out holds room bytes with the NUL. ERR_ABSENT: no such URI. ERR_MALFORMED: more than one, or one with a NUL or over
  * the room. The caller still judges what stands in out. */

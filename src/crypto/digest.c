@@ -27,16 +27,6 @@ err digest_sha256_text(struct bytes in, char out[DIGEST_SHA256_TEXT])
     return OK;
 }
 
-err digest_hmac_sha256(struct bytes key, struct bytes in, uint8_t out[DIGEST_SHA256])
-{
-    size_t len = 0;
-    /* A key of no bytes is a valid HMAC key (RFC 2104), but a NULL pointer is no key to OpenSSL. */
-    const void *key_at = key.len ? (const void *)key.at : "";
-    bool done =
-        EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key_at, key.len, in.at, in.len, out, DIGEST_SHA256, &len) != NULL;
-    return done && len == DIGEST_SHA256 ? OK : openssl_failed(&openssl_trouble);
-}
-
 err digest_sha1_websocket_accept(struct bytes in, uint8_t out[DIGEST_SHA1])
 {
     return digest(in, EVP_sha1(), out);

@@ -161,16 +161,3 @@ err json_integer_within(const json_t *value, const char *name, struct json_bound
     *out = number;
     return OK;
 }
-
-err json_text_within(const json_t *value, const char *name, struct json_bounds bounds, struct bytes *out,
-                     char why[WHY_TEXT])
-{
-    struct bytes text = json_text(value);
-    if (!json_is_string(value) || (int64_t)text.len < bounds.min || (int64_t)text.len > bounds.max) {
-        why_say(why, "the member \"%s\" must be a text of %" PRId64 " to %" PRId64 " bytes", name, bounds.min,
-                bounds.max);
-        return &out_of_bounds;
-    }
-    *out = text;
-    return OK;
-}

@@ -44,11 +44,9 @@ MUST err json_members(json_t *object, const struct json_member *table, size_t co
 
 struct bytes json_text(const json_t *value); /* lends; empty when value is NULL or no text */
 
-/* Bounds for values that json_members let pass. `name` is for the sentence. ERR_MALFORMED. */
+/* Bounds of a value that json_members let pass. `name` is for the sentence. ERR_MALFORMED. */
 struct json_bounds {
-    int64_t min, max; /* of the integer, or of the text's length in bytes */
+    int64_t min, max;
 };
 MUST err json_integer_within(const json_t *value, const char *name, struct json_bounds bounds, int64_t *out,
                              char why[WHY_TEXT]);
-MUST err json_text_within(const json_t *value, const char *name, struct json_bounds bounds, struct bytes *out,
-                          char why[WHY_TEXT]);

@@ -24,16 +24,6 @@ static void sha256(void **state)
     assert_string_equal(text, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
-static void hmac(void **state)
-{
-    /* RFC 4231, 4.3; and the empty key over nothing */
-    uint8_t mac[DIGEST_SHA256];
-    assert_ok(digest_hmac_sha256(BYTES("Jefe"), BYTES("what do ya want for nothing?"), mac));
-    assert_hex(mac, sizeof mac, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-    assert_ok(digest_hmac_sha256((struct bytes){NULL, 0}, (struct bytes){NULL, 0}, mac));
-    assert_hex(mac, sizeof mac, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
-}
-
 static void websocket_accept(void **state)
 {
     /* RFC 6455, 1.3 */
@@ -47,7 +37,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sha256),
-        cmocka_unit_test(hmac),
         cmocka_unit_test(websocket_accept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
