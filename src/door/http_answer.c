@@ -12,7 +12,8 @@ struct reply {
     struct bytes lines, body;
 };
 
-void http_next(struct http_speaker *h)
+/* Forgets the present request. */
+static void next(struct http_speaker *h)
 {
     http_parser_next(h->parser);
     h->phase = HTTP_READING;
@@ -43,7 +44,7 @@ static void send(struct http_speaker *h, const struct reply *reply)
     if (!head_only && reply->status != 204 && reply->status != 304)
         line_send(h->speaker.line, reply->body);
     if (stays) {
-        http_next(h);
+        next(h);
         return;
     }
     h->phase = HTTP_OVER;

@@ -50,7 +50,6 @@ void http_refuse(struct http_speaker *h, unsigned status, const char *detail, co
 /* Sends the asset with whatever the request's conditions and ranges ask for. */
 void http_send_asset(struct http_speaker *h, const struct asset *asset);
 const struct asset *http_find_asset(const struct assets *assets, const struct call *call); /* lends; NULL: none */
-void http_next(struct http_speaker *h); /* forgets the present request */
 
 MUST err http_ask(struct http_speaker *h);       /* gives the call to the desk; the line is held meanwhile */
 void http_begin_stream(struct http_speaker *h);  /* h->stream was opened */

@@ -119,7 +119,6 @@ struct lobby {
     struct reporter *reporter;
     const struct audiences *audiences;
     const struct assets *assets;
-    const char *public_url; /* "https://host:8443": the only origin of WebSockets */
     struct lobby *const *all; /* every lobby, this one too, by number */
     size_t all_count;
     struct table sessions;  /* MQTT sessions by principal and client id; door/mqtt_session.h */

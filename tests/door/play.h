@@ -274,7 +274,7 @@ static inline void play_open(struct play *p)
         *lobby = (struct lobby){
             .loop = p->loop, .limits = &p->limits, .counts = &p->counts, .log = &p->log, .dice = &p->dice,
             .desk = &p->desk, .badges = &p->badges, .streams = &p->streams, .reporter = &p->reporter,
-            .audiences = &p->audiences, .assets = &p->assets, .public_url = "https://hub.example:8443", .all = p->all,
+            .audiences = &p->audiences, .assets = &p->assets, .all = p->all,
             .all_count = 1,
             .flow = {&p->limiter, &p->rule, &p->registry, &p->inspector, &p->recorder, NULL, &p->carriers[i], &p->tap}};
         must(!router_open(1000, 7, &lobby->flow.router));

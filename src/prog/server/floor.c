@@ -43,7 +43,6 @@ struct station {
 struct floor {
     struct floor_options options;
     struct herald herald;
-    struct event_sink sink;
     struct streams streams;
     struct audiences audiences;
     struct lobby *lobbies[FLOOR_LOOPS_MAX];
@@ -92,9 +91,8 @@ static err carry(struct carrier *self, struct message *message)
 }
 
 /* On the store thread, after the commit. */
-static void publish_event(struct event_sink *self, const struct event *event)
+static void publish_event(struct floor *floor, const struct event *event)
 {
-    struct floor *floor = CONTAINER(self, struct floor, sink);
     struct message *message = event_message(event);
     for (size_t i = 0; message && i < floor->options.loops; i++)
         if (carry_to(&floor->stations[i], message))
@@ -106,7 +104,7 @@ static void relay(struct event_sink *self, const struct event *event)
 {
     struct floor *floor = CONTAINER(self, struct floor_relay, sink)->floor;
     if (floor)
-        publish_event(&floor->sink, event);
+        publish_event(floor, event);
 }
 
 void floor_relay_open(struct floor_relay *r)
@@ -287,7 +285,6 @@ err floor_open(const struct floor_options *options, struct floor **out)
         return &no_memory;
     floor->options = *options;
     floor->herald = (struct herald){session_made, session_ended, device_gone};
-    floor->sink.kept = publish_event;
     floor->audiences.of = audience_of;
     event_streams_open(&floor->streams);
     *out = floor;
@@ -301,11 +298,6 @@ err floor_open(const struct floor_options *options, struct floor **out)
 struct herald *floor_herald(struct floor *floor)
 {
     return &floor->herald;
-}
-
-struct event_sink *floor_sink(struct floor *floor)
-{
-    return &floor->sink;
 }
 
 err floor_start(struct floor *floor, const struct floor_doors *doors)

@@ -30,7 +30,6 @@ struct floor_options {
 /* Two steps, because the query threads need the herald and the loops need the query threads. */
 MUST err floor_open(const struct floor_options *options, struct floor **out); /* gives */
 struct herald *floor_herald(struct floor *floor);                             /* lends */
-struct event_sink *floor_sink(struct floor *floor); /* lends: kept events go to whoever watches them */
 /* The clerk needs the sink before there is a floor to ask: it tells this one, which passes on to a floor once there is
  * one. A value that outlives the clerk. */
 struct floor_relay {
