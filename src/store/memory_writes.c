@@ -4,17 +4,14 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "store/sample_bounds.h"
 
-#include <math.h>
 #include <string.h>
 
 static const struct fault no_memory = {ERR_MEMORY, "store: no memory"};
 static const struct fault unknown_device = {ERR_ABSENT, "store: there is no such device"};
 static const struct fault other_enrolment = {ERR_ABSENT, "store: the device was deleted, and enrolled anew"};
 static const struct fault device_exists = {ERR_EXISTS, "store: a device with this id is enrolled already"};
-static const struct fault too_many = {ERR_REFUSED, "store: more samples than one write may carry"};
-static const struct fault long_metric = {ERR_REFUSED, "store: the name of a metric is empty or too long"};
-static const struct fault not_finite = {ERR_REFUSED, "store: a number is not finite"};
 static const struct fault many_metrics = {ERR_REFUSED, "store: the device has sent more different metrics than are kept"};
 static const struct fault many_documents = {ERR_REFUSED, "store: the device has as many documents as are kept"};
 static const struct fault no_token = {ERR_ABSENT, "store: there is no such enrolment token"};
@@ -163,20 +160,6 @@ static err metrics_fit(const struct memory_store *store, struct bytes device, co
     for (size_t i = 0; i < samples->count; i++)
         more += !stands_before(samples, i) && !metric_is_known(store, device, samples->at[i].metric);
     return more && count_metrics(store, device) + more > METRICS_MAX ? &many_metrics : OK;
-}
-
-static err samples_fit(const struct samples *samples)
-{
-    if (samples->count > SAMPLES_MAX)
-        return &too_many;
-    for (size_t i = 0; i < samples->count; i++) {
-        const struct sample *sample = &samples->at[i];
-        if (!sample->metric.len || sample->metric.len > METRIC_MAX)
-            return &long_metric;
-        if (sample->kind == SAMPLE_NUMBER && !isfinite(sample->value.number))
-            return &not_finite;
-    }
-    return OK;
 }
 
 static struct bytes keep(uint8_t **at, struct bytes bytes)

@@ -6,13 +6,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite_writer.h"
 
-#include <math.h>
+#include "store/sample_bounds.h"
+
 #include <string.h>
 
 static const struct fault no_memory = {ERR_MEMORY, "store: no memory"};
-static const struct fault too_many = {ERR_REFUSED, "store: more samples than one write may carry"};
-static const struct fault long_metric = {ERR_REFUSED, "store: the name of a metric is empty or too long"};
-static const struct fault not_finite = {ERR_REFUSED, "store: a number is not finite"};
 static const struct fault many_metrics = {ERR_REFUSED, "store: the device has sent more different metrics than are kept"};
 
 enum { SEEN_EVERY_US = 5000000, NEWEST_SPAN_US = 600000000 };
@@ -178,20 +176,6 @@ err writer_fold(struct sqlite_writer *w)
 
 /* --- the write --- */
 
-static err fit(const struct samples *samples)
-{
-    if (samples->count > SAMPLES_MAX)
-        return &too_many;
-    for (size_t i = 0; i < samples->count; i++) {
-        const struct sample *sample = &samples->at[i];
-        if (!sample->metric.len || sample->metric.len > METRIC_MAX)
-            return &long_metric;
-        if (sample->kind == SAMPLE_NUMBER && !isfinite(sample->value.number))
-            return &not_finite;
-    }
-    return OK;
-}
-
 /* After this, the stamps of the cache can be relied on, and a whole write fits into it. */
 static err warm_up(struct sqlite_writer *w)
 {
@@ -222,7 +206,7 @@ err apply_samples(struct sqlite_writer *w, const struct write *write, struct wri
     const struct samples *samples = &write->as.samples.samples;
     struct cache_entry *device, *series[SAMPLES_MAX];
     TRY(writer_device(w, write->as.samples.device, &device));
-    TRY(fit(samples));
+    TRY(samples_fit(samples));
     TRY(warm_up(w));
     for (size_t i = 0; i < samples->count; i++)
         TRY(find_series(w, device->row, samples->at[i].metric, &series[i]));
