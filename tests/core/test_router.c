@@ -147,7 +147,7 @@ static void the_bound_holds(void **state)
 static void the_deepest_forks_fit_the_stack(void **state)
 {
     enum { LEN = 2 * TOPIC_LEVELS_MAX - 1 };
-    struct subscription s[TOPIC_LEVELS_MAX + 1] = {{NULL}};
+    struct subscription s[TOPIC_LEVELS_MAX + 1] = {{.deliver = NULL}};
     struct router *r;
     char name[LEN + 1], filter[LEN + 1];
     assert_null(router_open(TOPIC_LEVELS_MAX + 1, 1, &r));

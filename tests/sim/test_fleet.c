@@ -1,0 +1,128 @@
+/* A fleet under simulation: random acts, and after every single step what must always hold. HOLDFAST_SEED=n runs that seed
+ * alone; a run that fails names its seed and step. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+enum { SEEDS = 50, STEPS = 4000 };
+
+/* ---- what always holds */
+
+static size_t length(const struct list *head)
+{
+    size_t count = 0;
+    for (const struct list *at = head->next; at != head; at = at->next)
+        count++;
+    return count;
+}
+
+static void check_session(struct world *w, const struct mqtt_session *s)
+{
+    const struct door_limits *limits = &w->limits;
+    char id[16];
+    holds(w, length(&s->arriving) == s->arriving_count && s->arriving_count <= 2u * limits->receive_max);
+    holds(w, s->version != MQTT_5 || s->arriving_qos_1 <= limits->receive_max);
+    holds(w, length(&s->leaving) == s->leaving_count && s->leaving_count <= limits->queue_messages_max);
+    holds(w, s->leaving_bytes <= limits->queue_bytes_max);
+    holds(w, length(&s->unacked) == s->unacked_count && s->unacked_count <= s->receive_max);
+    holds(w, s->subscriptions.count <= limits->subscriptions_max);
+    holds(w, s->phase != SESSION_NEW);
+    holds(w, s->phase != SESSION_OPEN || s->present);
+    if (s->phase != SESSION_OPEN || s->who.kind != PRINCIPAL_DEVICE)
+        return;
+    unsigned device = (unsigned)(s->who.id[1] - '0'); /* d0 to d9 */
+    snprintf(id, sizeof id, "d%u", device);
+    holds(w, strcmp(id, s->who.id) == 0);
+    holds(w, w->enrolled[device]); /* a deleted device has no session */
+}
+
+void check(struct world *w)
+{
+    size_t present = 0, lines = 0;
+    for (size_t i = 0; i < LOOPS; i++) {
+        const struct table *sessions = &w->lobbies[i].sessions;
+        for (struct table_node *node = table_next(sessions, NULL); node; node = table_next(sessions, node)) {
+            const struct mqtt_session *s = CONTAINER(node, struct mqtt_session, place);
+            holds(w, lobby_home(&w->lobbies[0], &s->who) == &w->lobbies[i]);
+            check_session(w, s);
+            present += s->present;
+        }
+    }
+    for (size_t i = 0; i < LINES; i++)
+        lines += w->peers[i].line.open;
+    holds(w, counter_read(&w->counts.sessions_now) >= present); /* one that was taken over is out of the table */
+    holds(w, counter_read(&w->counts.sessions_now) <= lines);
+    holds(w, w->hellos >= w->byes);
+    holds(w, w->refused <= w->told);
+    holds(w, counter_read(&w->counts.messages_refused) <= w->refused);
+}
+
+/* ---- what happens */
+
+static void world_acts(struct world *w)
+{
+    uint32_t die = draw(w, 1000);
+    if (die < 550)
+        peer_acts(w);
+    else if (die < 700)
+        store_commit(w);
+    else if (die < 850)
+        store_return(w, 1 + draw(w, 10));
+    else if (die < 900)
+        registry_answer(w);
+    else if (die < 960)
+        mail_arrives(w);
+    else if (die < 975)
+        w->mood = chance(w, 80) ? STORE_WELL : chance(w, 50) ? STORE_FULL : STORE_SLOW;
+    else if (die < 978)
+        device_delete(w, draw(w, DEVICES));
+    else if (die < 988)
+        device_enrol(w, draw(w, DEVICES));
+    else
+        w->now_ms += draw(w, 20) ? draw(w, 2000) : draw(w, 60000);
+}
+
+static void live(uint64_t seed)
+{
+    struct world *w = malloc(sizeof *w);
+    assert_non_null(w);
+    world_open(w, seed);
+    for (w->step = 0; w->step < STEPS; w->step++) {
+        world_acts(w);
+        for (size_t i = 0; i < LINES; i++)
+            (void)fake_line_tire(&w->peers[i].line);
+        if (chance(w, 70))
+            world_settle(w);
+        else
+            (void)fake_line_step(&w->peers[draw(w, LINES)].line);
+        for (size_t i = 0; i < LINES; i++)
+            peer_listens(w, &w->peers[i]);
+        check(w);
+    }
+    holds(w, w->hellos && w->published_heard && w->acked && w->refused); /* it was a life worth living */
+    world_close(w);
+    free(w);
+}
+
+static void a_fleet_lives(void **state)
+{
+    const char *only = getenv("HOLDFAST_SEED");
+    uint64_t seed;
+    if (only) {
+        assert_null(text_to_u64(bytes_of_text(only), &seed));
+        live(seed);
+        return;
+    }
+    for (seed = 1; seed <= SEEDS; seed++)
+        live(seed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_fleet_lives)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

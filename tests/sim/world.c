@@ -1,0 +1,319 @@
+/* The world that the fleet lives in: ports, the played store thread, the mail between loops. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet.h"
+
+#define START_US INT64_C(1767225600000000)
+
+static const struct fault full = {ERR_FULL, "sim: the queue is full"};
+static const struct fault disk = {ERR_FULL, "sim: the disk has no room"};
+static const struct fault unknown = {ERR_REFUSED, "sim: the device is not known"};
+
+uint32_t draw(struct world *w, uint32_t below)
+{
+    w->dice = w->dice * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(w->dice >> 33) % below;
+}
+
+bool chance(struct world *w, uint32_t percent)
+{
+    return draw(w, 100) < percent;
+}
+
+static int64_t sim_wall_us(const struct clock *self)
+{
+    return START_US + CONTAINER(self, struct world, clock)->now_ms * 1000;
+}
+
+static int64_t sim_now_ms(const struct clock *self)
+{
+    return CONTAINER(self, struct world, clock)->now_ms;
+}
+
+static void sim_fill(const struct dice *self, uint8_t *out, size_t len)
+{
+    struct world *w = (struct world *)((uintptr_t)self - offsetof(struct world, dice_port));
+    for (size_t i = 0; i < len; i++)
+        out[i] = (uint8_t)draw(w, 256);
+}
+
+/* ---- the store thread */
+
+static err sim_post(struct recorder *self, struct errand *errand)
+{
+    struct world *w = CONTAINER(self, struct world, recorder);
+    if (w->waiting_count == WAITING_MAX || w->returning_count + w->waiting_count >= 4 * WAITING_MAX)
+        return &full;
+    w->waiting[w->waiting_count++] = errand;
+    return OK;
+}
+
+static err apply_now(struct world *w, const struct write *write)
+{
+    struct write_result result = {.failed = OK};
+    must(!w->writer->begin(w->writer));
+    err failed = w->writer->apply(w->writer, write, &result);
+    must(!w->writer->commit(w->writer));
+    return failed;
+}
+
+void store_commit(struct world *w)
+{
+    if (w->mood == STORE_SLOW || !w->waiting_count)
+        return;
+    must(!w->writer->begin(w->writer));
+    for (size_t i = 0; i < w->waiting_count; i++) {
+        struct errand *e = w->waiting[i];
+        e->result.failed = w->writer->apply(w->writer, e->write, &e->result);
+        holds(w, !err_is(e->result.failed, ERR_MEMORY) && !err_is(e->result.failed, ERR_IO));
+    }
+    if (w->mood == STORE_FULL)
+        w->writer->rollback(w->writer);
+    else
+        must(!w->writer->commit(w->writer));
+    for (size_t i = 0; i < w->waiting_count; i++) {
+        struct errand *e = w->waiting[i];
+        if (w->mood == STORE_FULL)
+            e->result.failed = &disk;
+        write_drop(e->write);
+        e->write = NULL;
+        w->returning[w->returning_count++] = e;
+    }
+    w->waiting_count = 0;
+}
+
+void store_return(struct world *w, size_t count)
+{
+    for (; count && w->returning_count; count--) {
+        struct errand *e = w->returning[0];
+        memmove(w->returning, w->returning + 1, --w->returning_count * sizeof *w->returning);
+        e->done(e);
+    }
+}
+
+struct found {
+    struct sample_rows rows;
+    uint64_t serial;
+    bool hit;
+};
+
+static bool found_row(struct sample_rows *self, const struct sample *sample)
+{
+    struct found *f = CONTAINER(self, struct found, rows);
+    f->hit = sample->kind == SAMPLE_INTEGER && (uint64_t)sample->value.integer == f->serial;
+    return true;
+}
+
+static void device_name(unsigned device, char out[16])
+{
+    snprintf(out, 16, "d%u", device);
+}
+
+/* Each good publish has a time of its own, which is its serial number in milliseconds. */
+bool store_has(struct world *w, unsigned device, uint64_t serial)
+{
+    char id[16];
+    int64_t at = START_US - INT64_C(86400000000) + (int64_t)serial * 1000;
+    struct found f = {.rows = {found_row}, .serial = serial};
+    device_name(device, id);
+    struct series_query query = {.device = bytes_of_text(id), .metric = BYTES("n"), .from_us = at, .to_us = at + 1, .limit = 1};
+    must(!w->reader->series(w->reader, &query, &f.rows));
+    return f.hit;
+}
+
+void device_enrol(struct world *w, unsigned device)
+{
+    struct write write = {.kind = WRITE_ENROLMENT, .now_us = sim_wall_us(&w->clock)};
+    device_name(device, write.as.enrolment.device.id);
+    write.as.enrolment.device.enrolled_us = write.now_us;
+    memset(write.as.enrolment.token_hash, 7, TOKEN_HASH);
+    if (!w->enrolled[device])
+        must(!apply_now(w, &write));
+    w->enrolled[device] = true;
+}
+
+void device_delete(struct world *w, unsigned device)
+{
+    struct write write = {.kind = WRITE_DEVICE_DELETE, .now_us = sim_wall_us(&w->clock)};
+    if (!w->enrolled[device])
+        return;
+    device_name(device, write.as.device);
+    must(!apply_now(w, &write));
+    w->enrolled[device] = false;
+    w->lives[device]++;
+    for (size_t i = 0; i < LOOPS; i++)
+        lobby_expel(&w->lobbies[i], write.as.device);
+}
+
+/* ---- other threads */
+
+static err sim_identify(struct registry *self, struct request *r)
+{
+    struct world *w = CONTAINER(self, struct world, registry);
+    if (w->asked_count == LINES * 2 || chance(w, 3))
+        return &full;
+    w->asked[w->asked_count++] = r;
+    return OK;
+}
+
+void registry_answer(struct world *w)
+{
+    struct device device;
+    if (!w->asked_count)
+        return;
+    struct request *r = w->asked[0];
+    memmove(w->asked, w->asked + 1, --w->asked_count * sizeof *w->asked);
+    flow_resume(r, w->reader->get_device(w->reader, bytes_of_text(r->who->id), &device) ? &unknown : OK);
+}
+
+static err sim_carry(struct carrier *self, struct message *message)
+{
+    const struct loop_mail *mail = CONTAINER(self, struct loop_mail, carrier);
+    struct world *w = mail->world;
+    if (w->carried_count == CARRIED_MAX)
+        return &full;
+    w->carried[w->carried_count].to = LOOPS - 1 - mail->from; /* there are two */
+    w->carried[w->carried_count++].message = message_share(message);
+    return OK;
+}
+
+void mail_arrives(struct world *w)
+{
+    if (!w->carried_count)
+        return;
+    struct message *m = w->carried[0].message;
+    router_route(w->lobbies[w->carried[0].to].flow.router, m);
+    message_drop(m);
+    memmove(w->carried, w->carried + 1, --w->carried_count * sizeof *w->carried);
+}
+
+/* ---- who watches */
+
+static void sim_outcome(struct tap *self, const struct request *r)
+{
+    struct world *w = CONTAINER(self, struct world, tap);
+    w->told++;
+    w->refused += r->refused != OK;
+    w->hellos += r->verb == VERB_HELLO && !r->refused;
+    w->byes += r->verb == VERB_BYE;
+    holds(w, !r->waiting && !r->write_count && !r->remembering);
+}
+
+static void sim_report(struct reporter *self, const struct report *r)
+{
+    must(r->kind < EVENT_KINDS && r->why && *r->why);
+}
+
+/* ---- beginning and end */
+
+static void open_store(struct world *w)
+{
+    struct write token = {.kind = WRITE_TOKEN, .now_us = START_US};
+    must(!memory_store_open(&w->store));
+    w->writer = memory_store_writer(w->store);
+    must(!memory_store_reader(w->store, &w->reader));
+    memset(token.as.token.hash, 7, TOKEN_HASH);
+    snprintf(token.as.token.id, sizeof token.as.token.id, "0123456789abcdef");
+    snprintf(token.as.token.group, sizeof token.as.token.group, "fleet");
+    token.as.token.uses_left = token.as.token.uses_total = UINT32_MAX;
+    token.as.token.expires_us = INT64_MAX;
+    must(!apply_now(w, &token));
+    for (unsigned i = 0; i < DEVICES; i++)
+        device_enrol(w, i);
+}
+
+static void open_lobby(struct world *w, size_t i)
+{
+    struct quota_options rates = {.device_messages_per_s = 3, .operator_calls_per_s = 3, .address_calls_per_s = 20,
+                                  .buckets_max = 8, .seed = w->seed};
+    w->carriers[i] = (struct loop_mail){{sim_carry}, w, i};
+    must(!quota_open(&rates, &w->clock, &w->quota[i]));
+    w->all[i] = &w->lobbies[i];
+    w->lobbies[i] = (struct lobby){
+        .loop = w->loop, .limits = &w->limits, .counts = &w->counts, .log = &w->log, .dice = &w->dice_port,
+        .reporter = &w->reporter, .all = w->all, .all_count = LOOPS,
+        .flow = {quota_limiter(w->quota[i]), policy_built_in(), &w->registry, &w->inspection.inspector, &w->recorder, NULL,
+                 &w->carriers[i].carrier, &w->tap}};
+    must(!router_open(40, w->seed, &w->lobbies[i].flow.router)); /* fewer than all of them would like */
+    must(!lobby_open(&w->lobbies[i]));
+}
+
+void world_open(struct world *w, uint64_t seed)
+{
+    memset(w, 0, sizeof *w);
+    w->seed = seed;
+    w->dice = seed * 0x9E3779B97F4A7C15u + 1;
+    w->clock = (struct clock){sim_wall_us, sim_now_ms};
+    w->dice_port.fill = sim_fill;
+    w->now_ms = 1000;
+    w->limits = (struct door_limits){
+        .connections_max = LINES, .packet_max = 4096, .subscriptions_max = 3, .queue_messages_max = 6, .queue_bytes_max = 1500,
+        .receive_max = 4, .keep_alive_max_s = 120, .handshake_ms = 10000, .stall_ms = 30000};
+    w->registry.identify = sim_identify;
+    w->recorder.post = sim_post;
+    w->tap.outcome = sim_outcome;
+    w->reporter.report = sim_report;
+    inspection_open(&w->inspection, &w->clock);
+    must(!loop_open(&w->clock, 16, &w->loop));
+    open_store(w);
+    for (size_t i = 0; i < LOOPS; i++)
+        open_lobby(w, i);
+    for (unsigned i = 0; i < LINES; i++)
+        w->peers[i].device = i < 2 * DEVICES ? i / 2 : DEVICES + i - 2 * DEVICES;
+}
+
+void world_settle(struct world *w)
+{
+    for (bool busy = true; busy;) {
+        busy = false;
+        for (size_t i = 0; i < LINES; i++)
+            busy |= fake_line_step(&w->peers[i].line);
+    }
+}
+
+static bool something_waits(const struct world *w)
+{
+    return w->waiting_count || w->returning_count || w->asked_count || w->carried_count;
+}
+
+/* What was acknowledged as kept is there until the end, unless the device was deleted. */
+static void check_durable(struct world *w)
+{
+    while (w->acked) {
+        struct acked *a = w->acked;
+        w->acked = a->next;
+        holds(w, a->life != w->lives[a->device] || store_has(w, a->device, a->serial));
+        free(a);
+    }
+}
+
+void world_close(struct world *w)
+{
+    w->mood = STORE_WELL;
+    for (size_t i = 0; i < LINES; i++)
+        fake_line_lose(&w->peers[i].line);
+    while (something_waits(w)) {
+        registry_answer(w);
+        mail_arrives(w);
+        store_commit(w);
+        store_return(w, 1);
+    }
+    for (size_t i = 0; i < LINES; i++) {
+        peer_listens(w, &w->peers[i]);
+        fake_line_drop(&w->peers[i].line);
+    }
+    holds(w, !counter_read(&w->counts.sessions_now));
+    holds(w, w->hellos == w->byes);
+    holds(w, counter_read(&w->counts.messages_out) == w->published_heard);
+    check_durable(w);
+    for (size_t i = 0; i < LOOPS; i++) {
+        holds(w, !w->lobbies[i].sessions.count && !w->lobbies[i].roll.entries.count);
+        holds(w, !router_count(w->lobbies[i].flow.router));
+        lobby_close(&w->lobbies[i]);
+        router_close(w->lobbies[i].flow.router);
+        lobby_forget(&w->lobbies[i]);
+        quota_close(w->quota[i]);
+    }
+    w->reader->close(w->reader);
+    memory_store_close(w->store);
+    loop_close(w->loop);
+}
