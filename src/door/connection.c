@@ -45,7 +45,7 @@ struct connection {
     size_t written; /* of out */
     bool held, unread, blocked; /* blocked: the socket takes no more just now */
     bool heard_all;             /* the peer sends no more */
-    bool leaves_at_once;        /* the server stops: there is no time to linger */
+    bool leaves_at_once;        /* the server stops: no time to linger */
     struct lobby *moving_to;
     const struct protocol *protocol;
     struct buffer certificate;
@@ -264,12 +264,6 @@ static void part(struct connection *c)
     socket_finish(c->fd);
 }
 
-static void linger(struct connection *c)
-{
-    if (socket_discard(c->fd, READ_BUDGET))
-        die(c);
-}
-
 static void write_some(struct connection *c)
 {
     size_t before = waiting(c);
@@ -359,7 +353,8 @@ static void ready(struct watcher *watcher, uint32_t events)
 {
     struct connection *c = CONTAINER(watcher, struct connection, watcher);
     if (c->phase == LINGERING) {
-        linger(c);
+        if (socket_discard(c->fd, READ_BUDGET))
+            die(c);
         return;
     }
     if (c->phase == HANDSHAKE)
@@ -371,6 +366,16 @@ static void ready(struct watcher *watcher, uint32_t events)
     if (c->phase != DEAD && (events & EPOLLOUT || c->blocked))
         write_some(c);
     watch(c);
+}
+
+/* The server stops: no time to linger. */
+static void leave_now(struct connection *c)
+{
+    c->leaves_at_once = true;
+    if (c->phase == LINGERING)
+        die(c);
+    else
+        end(&c->line);
 }
 
 /* ---- moving to another loop */
@@ -390,6 +395,8 @@ static void arrive(struct mail *mail)
     patience(&c->line, lobby->limits->handshake_ms);
     c->unread = true;
     soil(c);
+    if (lobby->shut)
+        leave_now(c);
 }
 
 static void leave(struct connection *c)
@@ -458,12 +465,7 @@ void connection_close_all(struct lobby *lobby)
 {
     list_each(at, &lobby->lines)
     {
-        struct connection *c = CONTAINER(at, struct connection, place);
-        c->leaves_at_once = true;
-        if (c->phase == LINGERING)
-            die(c);
-        else
-            end(&c->line);
+        leave_now(CONTAINER(at, struct connection, place));
     }
 }
 

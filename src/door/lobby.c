@@ -48,6 +48,7 @@ void lobby_expel(struct lobby *lobby, const char *device_id)
 
 void lobby_shut(struct lobby *lobby)
 {
+    lobby->shut = true;
     mqtt_shut(lobby);
     connection_close_all(lobby);
 }

@@ -124,6 +124,7 @@ struct lobby {
     struct table sessions;  /* MQTT sessions by principal and client id; door/mqtt_session.h */
     struct roll roll;       /* how many sessions each device holds here */
     struct list lines;      /* every connection of this loop */
+    bool shut;              /* the server stops: a line that still arrives from another loop is ended, too */
     struct list dirty;      /* connections that have something to write or to read once the present callback is over */
     struct list graves;     /* connections that are over */
     struct timer sweep;     /* writes the dirty, buries the dead */
