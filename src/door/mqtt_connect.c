@@ -77,6 +77,8 @@ static void answered(struct request *r)
     s->busy--;
     if (!r->refused) {
         s->present = true;
+        if (s->enrolled)
+            roll_present(&s->lobby->roll, s->who.id);
         counter_add(&s->lobby->counts->sessions_now, 1);
     }
     if (!s->speaker.line) {

@@ -234,16 +234,18 @@ static void gone(struct request *r)
 
 void mqtt_leave(struct mqtt_session *s)
 {
-    size_t left = s->enrolled ? roll_leave(&s->lobby->roll, s->who.id) : 0;
+    struct roll_left left = s->enrolled ? roll_leave(&s->lobby->roll, s->who.id) : (struct roll_left){0, false};
     s->enrolled = false;
-    if (!s->present) {
+    /* One that was refused may still be the last to go, after another whose presence it held up. */
+    if (!s->present && !left.present) {
         mqtt_release(s);
         return;
     }
+    if (s->present)
+        counter_less(&s->lobby->counts->sessions_now, 1);
     s->present = false;
-    counter_less(&s->lobby->counts->sessions_now, 1);
     s->hello = (struct request){.verb = VERB_BYE, .who = &s->who, .peer = s->peer, .done = gone,
-                                .resource = bytes_of_text(s->client_id), .sessions_left = left};
+                                .resource = bytes_of_text(s->client_id), .sessions_left = left.sessions};
     s->busy++;
     flow_begin(&s->lobby->flow, &s->hello);
 }

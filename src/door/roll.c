@@ -12,6 +12,7 @@ static const struct fault no_memory = {ERR_MEMORY, "roll: no memory"};
 struct entry {
     struct table_node place;
     size_t sessions;
+    bool present;
     char id[];
 };
 
@@ -58,13 +59,20 @@ err roll_enter(struct roll *roll, const char *id)
     return OK;
 }
 
-size_t roll_leave(struct roll *roll, const char *id)
+void roll_present(struct roll *roll, const char *id)
+{
+    struct entry *e = find(roll, id);
+    if (e)
+        e->present = true;
+}
+
+struct roll_left roll_leave(struct roll *roll, const char *id)
 {
     struct entry *e = find(roll, id);
     if (!e)
-        return 0;
-    size_t left = --e->sessions;
-    if (!left)
+        return (struct roll_left){0, false};
+    struct roll_left left = {--e->sessions, !e->sessions && e->present};
+    if (!left.sessions)
         drop(roll, e);
     return left;
 }

@@ -1,4 +1,4 @@
-/* Quotas: a token bucket per principal and verb class, or per address for callers that nobody vouches for. Bounded:
+/* Quotas: a token bucket per principal and verb class, or per network (core/peer.h) for callers that nobody vouches for. Bounded:
  * when the table is full the longest unused buckets go; a bucket that is full again is no loss. Belongs to one loop. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once

@@ -3,6 +3,7 @@
 #include "trust/account.h"
 
 #include "base/text.h"
+#include "core/peer.h"
 #include "core/principal.h"
 #include "crypto/password.h"
 #include "trust/bearer.h"
@@ -60,60 +61,23 @@ err account_invite(const struct accounts *a, struct secret *text)
     return commit(a, write_plain(&w));
 }
 
-/* Limits are per name and per address. Of an IPv6 address the first 64 bits count: the rest is free to choose for
- * whoever has the network. */
-struct limit_keys {
-    struct buffer name, address;
+/* Failures are counted by where they come from, not by the name that they try: else anybody who knows a name could keep
+ * its operator out. What a guesser with many networks can try is bounded by the one thread that checks passwords. */
+struct origin {
+    char network[PEER_NETWORK_TEXT];
 };
 
-static void limit_keys_drop(struct limit_keys *keys)
+static struct bytes origin_of(const struct credentials *with, struct origin *room)
 {
-    buffer_drop(&keys->name);
-    buffer_drop(&keys->address);
+    peer_network(with->peer, room->network);
+    return bytes_of_text(room->network);
 }
 
-static void put_address_key(const char *peer, struct buffer *out)
+static err check_limit(const struct accounts *a, const struct credentials *with, struct signed_in *out)
 {
-    char host[INET6_ADDRSTRLEN];
-    uint8_t v6[16];
-    struct bytes text = bytes_of_text(peer);
-    put_text(out, "address ");
-    if (text.len && text.at[0] == '[') {
-        text = bytes_from(text, 1);
-        struct bytes inside = bytes_cut(&text, ']');
-        if (!text_copy(inside, host, sizeof host) && inet_pton(AF_INET6, host, v6) == 1) {
-            put_hex(out, bytes_of(v6, 8));
-            return;
-        }
-        text = inside;
-    }
-    put_bytes(out, bytes_cut(&text, ':'));
-}
-
-static err limit_keys_open(const struct credentials *with, struct limit_keys *out)
-{
-    *out = (struct limit_keys){{.max = KEY_MAX}, {.max = KEY_MAX}};
-    put_text(&out->name, "name ");
-    put_bytes(&out->name, bytes_first(with->name, OPERATOR_NAME_MAX));
-    put_address_key(with->peer, &out->address);
-    TRY(buffer_finish(&out->name));
-    return buffer_finish(&out->address);
-}
-
-static err check_limit(const struct accounts *a, const struct limit_keys *keys, struct signed_in *out)
-{
-    int64_t now_ms = monotonic_ms(a->clock);
-    uint32_t name_s = signin_limit_wait_s(a->limit, buffer_view(&keys->name), now_ms);
-    uint32_t address_s = signin_limit_wait_s(a->limit, buffer_view(&keys->address), now_ms);
-    out->retry_after_s = name_s > address_s ? name_s : address_s;
+    struct origin origin;
+    out->retry_after_s = signin_limit_wait_s(a->limit, origin_of(with, &origin), monotonic_ms(a->clock));
     return out->retry_after_s ? &too_many : OK;
-}
-
-static void count_failure(const struct accounts *a, const struct limit_keys *keys)
-{
-    int64_t now_ms = monotonic_ms(a->clock);
-    signin_limit_failed(a->limit, buffer_view(&keys->name), now_ms);
-    signin_limit_failed(a->limit, buffer_view(&keys->address), now_ms);
 }
 
 static err find_operator(const struct accounts *a, struct bytes name, struct operator_account *out)
@@ -149,20 +113,20 @@ static err make_session(const struct accounts *a, struct bytes name, struct sign
 }
 
 /* What both ways in have in common once the credentials held. */
-static err let_in(const struct accounts *a, const struct credentials *with, const struct limit_keys *keys,
-                  struct signed_in *out)
+static err let_in(const struct accounts *a, const struct credentials *with, struct signed_in *out)
 {
-    signin_limit_forgive(a->limit, buffer_view(&keys->name));
-    signin_limit_forgive(a->limit, buffer_view(&keys->address));
+    struct origin origin;
+    signin_limit_forgive(a->limit, origin_of(with, &origin));
     TRY(make_session(a, with->name, out));
     report(a, EVENT_OPERATOR_SIGNED_IN, with->name, with->peer, OK);
     return OK;
 }
 
-static err turn_away(const struct accounts *a, const struct credentials *with, const struct limit_keys *keys, err why)
+static err turn_away(const struct accounts *a, const struct credentials *with, err why)
 {
+    struct origin origin;
     if (err_is(why, ERR_REFUSED)) {
-        count_failure(a, keys);
+        signin_limit_failed(a->limit, origin_of(with, &origin), monotonic_ms(a->clock));
         report(a, EVENT_SIGN_IN_REFUSED, with->name, with->peer, why);
     }
     return why;
@@ -170,12 +134,10 @@ static err turn_away(const struct accounts *a, const struct credentials *with, c
 
 err account_sign_in(const struct accounts *a, const struct credentials *with, struct signed_in *out)
 {
-    SCOPED(limit_keys_drop) struct limit_keys keys = {0};
     *out = (struct signed_in){0};
-    TRY(limit_keys_open(with, &keys));
-    TRY(check_limit(a, &keys, out));
+    TRY(check_limit(a, with, out));
     err refused = check_password(a, with);
-    return refused ? turn_away(a, with, &keys, refused) : let_in(a, with, &keys, out);
+    return refused ? turn_away(a, with, refused) : let_in(a, with, out);
 }
 
 static size_t characters(struct bytes utf8)
@@ -213,16 +175,14 @@ static err make_operator(const struct accounts *a, const struct credentials *wit
 
 err account_setup(const struct accounts *a, const struct credentials *with, struct signed_in *out)
 {
-    SCOPED(limit_keys_drop) struct limit_keys keys = {0};
     *out = (struct signed_in){0};
     TRY(check_rules(with));
-    TRY(limit_keys_open(with, &keys));
-    TRY(check_limit(a, &keys, out));
+    TRY(check_limit(a, with, out));
     err refused = make_operator(a, with);
     if (refused)
-        return turn_away(a, with, &keys, refused);
+        return turn_away(a, with, refused);
     report(a, EVENT_OPERATOR_CREATED, with->name, with->peer, OK);
-    return let_in(a, with, &keys, out);
+    return let_in(a, with, out);
 }
 
 err account_sign_out(const struct accounts *a, const struct session_record *session, const char *peer)

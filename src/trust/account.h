@@ -46,7 +46,7 @@ struct signed_in {
 MUST err account_setup(const struct accounts *accounts, const struct credentials *with, struct signed_in *out);
 
 /* ERR_REFUSED: the name or the password is wrong, and nothing says which, the time taken included. ERR_AGAIN: too many
- * failures of this name or address; see retry_after_s. Others: the store failed. Records a session and the event. */
+ * failures from this network; see retry_after_s. Others: the store failed. Records a session and the event. */
 MUST err account_sign_in(const struct accounts *accounts, const struct credentials *with, struct signed_in *out);
 
 /* Ends the session, and records it. ERR_ABSENT: there is no such session. */

@@ -22,14 +22,8 @@ static void put_detail(const struct notice *notice, struct buffer *out)
 
 bool notice_budget_take(struct notice_budget *b, int64_t now_ms)
 {
-    enum { MILLI = 1000, FULL = NOTICE_BURST * MILLI };
-    int64_t elapsed_ms = now_ms > b->filled_ms ? now_ms - b->filled_ms : 0;
-    b->milli_notices += elapsed_ms > FULL ? FULL : elapsed_ms * NOTICE_PER_S;
-    if (b->milli_notices > FULL)
-        b->milli_notices = FULL;
-    b->filled_ms = now_ms;
-    bool may = b->milli_notices >= MILLI;
-    b->milli_notices -= may ? MILLI : 0;
+    static const struct bucket_rate rate = {NOTICE_PER_S, NOTICE_BURST};
+    bool may = bucket_take(&b->bucket, rate, now_ms);
     b->left_out += !may;
     return may;
 }

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "base/bucket.h"
 #include "base/clock.h"
 #include "core/recorder.h"
 
@@ -20,7 +21,7 @@ struct notice {
  * they could fill the disk. {0} is a full one; it belongs to one thread. */
 enum { NOTICE_PER_S = 20, NOTICE_BURST = 200 };
 struct notice_budget {
-    int64_t filled_ms, milli_notices;
+    struct bucket bucket;
     uint64_t left_out; /* since the last one that was recorded */
 };
 /* False: the budget is spent, and this one is counted as left out. */

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { EVENTS_PER_S = 20, BURST = 200, MILLI = 1000 };
+enum { EVENTS_PER_S = 20, BURST = 200 };
 
 /* A write that nobody waits for. */
 struct statement {
@@ -25,16 +25,8 @@ static void stated(struct errand *errand)
 
 static bool may_speak(struct witness *w)
 {
-    int64_t now_ms = monotonic_ms(w->clock), most = (int64_t)BURST * MILLI;
-    int64_t elapsed = now_ms - w->filled_ms;
-    w->tokens_milli += elapsed > most ? most : elapsed * EVENTS_PER_S;
-    if (w->tokens_milli > most)
-        w->tokens_milli = most;
-    w->filled_ms = now_ms;
-    if (w->tokens_milli < MILLI)
-        return false;
-    w->tokens_milli -= MILLI;
-    return true;
+    static const struct bucket_rate rate = {EVENTS_PER_S, BURST};
+    return bucket_take(&w->allowance, rate, monotonic_ms(w->clock));
 }
 
 static void member(struct buffer *out, const char *name, struct bytes text)
@@ -131,6 +123,5 @@ static void outcome(struct tap *self, const struct request *r)
 void witness_open(struct witness *w, const struct witness_options *options)
 {
     *w = (struct witness){.tap = {outcome}, .reporter = {report}, .recorder = options->recorder, .clock = options->clock,
-                          .log = options->log, .tokens_milli = (int64_t)BURST * MILLI,
-                          .filled_ms = monotonic_ms(options->clock)};
+                          .log = options->log};
 }

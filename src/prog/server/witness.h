@@ -3,6 +3,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "base/bucket.h"
 #include "core/flow.h"
 #include "core/reporter.h"
 #include "os/log.h"
@@ -13,8 +14,7 @@ struct witness {
     struct recorder *recorder;
     const struct clock *clock;
     const struct log *log;
-    int64_t tokens_milli;
-    int64_t filled_ms;
+    struct bucket allowance;
     uint64_t left_out;
 };
 
