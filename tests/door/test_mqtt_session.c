@@ -204,6 +204,8 @@ static void long_names_are_told_apart(void **state)
     play_close(&p);
 }
 
+static const struct fault forgotten = {ERR_REFUSED, "test: not known any more"};
+
 struct leaver {
     struct inspector inspector;
     struct play *play;
@@ -237,6 +239,30 @@ static void bye_tells_how_many_sessions_are_left(void **state)
     assert_int_equal(l.left[0], 1);
     assert_int_equal(l.left[1], 0);
     assert_int_equal(l.left[2], 0);
+    play_close(&p);
+}
+
+/* One leaves while another of the same device is still asked about, so the presence is left to that one; and then it is
+ * refused. Whoever goes last takes the presence back. */
+static void a_refused_session_that_is_the_last_ends_the_presence(void **state)
+{
+    struct play p;
+    struct leaver l = {.inspector = {note_leaving}, .play = &p};
+    play_open(&p);
+    p.lobbies[0].flow.inspector = &l.inspector;
+    enter(&p, 0, MQTT_5, "pump-1");
+    p.known = LATER;
+    arrive(&p, 1, "pump-1");
+    peer_connect(&p.lines[1], &(struct mqtt_connect){.version = MQTT_5, .client_id = BYTES("second"), .clean_start = true});
+    play_settle(&p);
+    fake_line_lose(&p.lines[0]);
+    assert_int_equal(l.count, 1);
+    assert_int_equal(l.left[0], 1);
+    play_know(&p, 0, &forgotten);
+    play_settle(&p);
+    fake_line_lose(&p.lines[1]);
+    assert_int_equal(l.count, 2);
+    assert_int_equal(l.left[1], 0);
     play_close(&p);
 }
 
@@ -516,6 +542,7 @@ int main(void)
         cmocka_unit_test(others_do_not),
         cmocka_unit_test(long_names_are_told_apart),
         cmocka_unit_test(bye_tells_how_many_sessions_are_left),
+        cmocka_unit_test(a_refused_session_that_is_the_last_ends_the_presence),
         cmocka_unit_test(keep_alive),
         cmocka_unit_test(who_never_connects_is_let_go),
         cmocka_unit_test(a_slow_store_is_no_silence_of_the_client),
