@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 
-from scene import BUILD, cpu_seconds, holdfast, memory_kib
+from scene import BUILD, fine_cpu_seconds, holdfast, memory_kib
 
 DEVICE = "bench-agent"
 
@@ -53,12 +53,12 @@ def main():
         process = subprocess.Popen([agent, "run", "--interval", wishes.interval, "--mqtt", f"localhost:{server.mqtt_port}", *place],
                                    stderr=open(folder / "log", "wb"))
         wait_for_reports(server, 3)
-        start, before, from_report = time.monotonic(), cpu_seconds(process.pid), reports(server)
+        start, before, from_report = time.monotonic(), fine_cpu_seconds(process.pid), reports(server)
         time.sleep(wishes.minutes * 60)
-        used, took, count = cpu_seconds(process.pid) - before, time.monotonic() - start, reports(server) - from_report
-        print(f"start and first three reports: {before:.2f} CPU seconds")
-        print(f"then {count} reports in {took:.0f} s, one each {wishes.interval}: {used:.2f} CPU seconds, "
-              f"{used * 3600 / took:.1f} CPU seconds per hour")
+        used, took, count = fine_cpu_seconds(process.pid) - before, time.monotonic() - start, reports(server) - from_report
+        print(f"start and first three reports: {before:.3f} CPU seconds")
+        print(f"then {count} reports in {took:.0f} s, one each {wishes.interval}: {used:.4f} CPU seconds, "
+              f"{used * 3600 / took:.2f} CPU seconds per hour")
         for what, sentence in (("VmRSS", "resident"), ("VmHWM", "resident at most"), ("RssAnon", "of it its own, not shared with files")):
             print(f"memory, {sentence}: {memory_kib(process.pid, what) / 1024:.1f} MiB")
         process.terminate()

@@ -32,6 +32,11 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def fine_cpu_seconds(pid):
+    """The same by the scheduler's own count in nanoseconds, of the threads that live."""
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in pathlib.Path(f"/proc/{pid}/task").iterdir()) / 1e9
+
+
 def memory_kib(pid, what="VmRSS"):
     return int(re.search(rf"^{what}:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M).group(1))
 
