@@ -3,7 +3,7 @@
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libsqlite3-dev libjansson-dev libyaml-dev
   libseccomp-dev libcurl4-openssl-dev node-llhttp openssl ca-certificates"
-test_packages="clang libclang-rt-14-dev libcmocka-dev mosquitto mosquitto-clients curl python3-pytest python3-jsonschema
+test_packages="clang clang-format git libclang-rt-14-dev libcmocka-dev mosquitto mosquitto-clients curl python3-pytest python3-jsonschema
   python3-yaml python3-cryptography chromium sqlite3 procps"
 
 say() { printf '%s\n' "$*"; }

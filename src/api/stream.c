@@ -97,7 +97,8 @@ err api_stream_backlog(struct api *api, struct api_stream *stream, struct buffer
                                 .order = EVENTS_OLDEST_FIRST,
                                 .limit = PAGE_MAX};
     stream->behind = stream->resumes;
-    for (size_t all = 0; stream->behind && all < STREAM_BACKLOG_MAX && out->len < STREAM_BACKLOG_BYTES; all += PAGE_MAX) {
+    for (size_t all = 0; stream->behind && all < STREAM_BACKLOG_MAX && out->len < STREAM_BACKLOG_BYTES;
+         all += PAGE_MAX) {
         struct backlog_page page = {.rows = {backlog_row}, .stream = stream, .out = out};
         query.after_id = stream->after_id;
         TRY(api->reader->list_events(api->reader, &query, &page.rows));

@@ -7,7 +7,7 @@
 static const struct fault not_a_time = {ERR_MALFORMED, "time: not an RFC 3339 time in UTC (2026-01-31T08:15:00Z)"};
 
 enum { SECOND_US = 1000000, DAY_S = 86400 };
-#define EARLIEST_US (-62167219200LL * SECOND_US) /* 0000-01-01T00:00:00Z */
+#define EARLIEST_US (-62167219200LL * SECOND_US)     /* 0000-01-01T00:00:00Z */
 #define LATEST_US   (253402300800LL * SECOND_US - 1) /* the last microsecond of the year 9999 */
 
 struct civil {

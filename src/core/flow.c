@@ -101,6 +101,7 @@ static enum step route(struct flow *flow, struct request *r)
     return verdict(r, flow->carrier->carry(flow->carrier, r->message));
 }
 
+/* clang-format off: a table is read by its columns. */
 static const struct stage {
     const char *name;
     enum step (*pass)(struct flow *flow, struct request *r);
@@ -113,6 +114,7 @@ static const struct stage {
     {"remember",  remember,  {[VERB_HELLO] = true, [VERB_PUBLISH] = true, [VERB_BYE] = true}},
     {"route",     route,     {[VERB_PUBLISH] = true}},
 };
+/* clang-format on */
 
 enum { STAGES = sizeof stages / sizeof *stages };
 

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-static const struct fault bad_id = {
-    ERR_MALFORMED, "id: 1 to 64 letters, digits, '.', '_' or '-', the first a letter or a digit"};
+static const struct fault bad_id = {ERR_MALFORMED,
+                                    "id: 1 to 64 letters, digits, '.', '_' or '-', the first a letter or a digit"};
 
 static bool letter_or_digit(uint8_t c)
 {

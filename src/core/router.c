@@ -142,7 +142,7 @@ void router_remove(struct router *r, struct subscription *s)
 static size_t deliver_all(const struct router_node *node, struct message *message)
 {
     size_t delivered = 0;
-    list_each(at, &node->subscriptions) {
+    list_each (at, &node->subscriptions) {
         struct subscription *s = CONTAINER(at, struct subscription, place);
         s->deliver(s, message);
         delivered++;

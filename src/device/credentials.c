@@ -44,7 +44,8 @@ static err read_part(const char *folder, const char *name, struct buffer *out, c
     return explain(e ? e : file_read(path, out), folder, name, why);
 }
 
-static err write_part(const char *folder, const char *name, const struct buffer *content, mode_t mode, char why[WHY_TEXT])
+static err write_part(const char *folder, const char *name, const struct buffer *content, mode_t mode,
+                      char why[WHY_TEXT])
 {
     char path[PATH_ROOM];
     err e = path_of(folder, name, path);
@@ -58,7 +59,8 @@ bool credentials_exist(const char *folder)
 }
 
 /* What the certificate says of whom it belongs to. */
-static err read_leaf(struct bytes der, const struct key *key, struct certificate_facts *facts, char id[DEVICE_ID_MAX + 1])
+static err read_leaf(struct bytes der, const struct key *key, struct certificate_facts *facts,
+                     char id[DEVICE_ID_MAX + 1])
 {
     TRY(certificate_read(der, facts));
     if (certificate_uri(der, DEVICE_URI, id, DEVICE_ID_MAX + 1) || !id_is_valid(bytes_of_text(id)))
@@ -242,9 +244,10 @@ static err take(struct credentials *c, struct search *s)
 
 err credentials_take(struct credentials *c, struct bytes offered_pem, int64_t now_us, char why[WHY_TEXT])
 {
-    SCOPED(search_drop) struct search s = {.offered = {.der = {.max = (size_t)BUNDLE_MAX * CERTIFICATE_MAX}},
-                                           .root = {.max = CERTIFICATE_MAX},
-                                           .now_us = now_us};
+    SCOPED(search_drop)
+    struct search s = {.offered = {.der = {.max = (size_t)BUNDLE_MAX * CERTIFICATE_MAX}},
+                       .root = {.max = CERTIFICATE_MAX},
+                       .now_us = now_us};
     err e = search_open(&s, c, offered_pem);
     if (!e)
         e = take(c, &s);

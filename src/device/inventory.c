@@ -169,7 +169,8 @@ static void put_facts(struct buffer *b, const struct machine_facts *f)
     PUT_MEMBERS(b, "key", key);
 }
 
-/* Packages stand in the inventory when all of them fit; otherwise in a document of their own that says what is missing. */
+/* Packages stand in the inventory when all of them fit; otherwise in a document of their own that says what is missing.
+ */
 static err put_documents(const struct machine_facts *facts, const struct package_list *list, struct inventory *out)
 {
     struct bytes items = buffer_view(&list->items);

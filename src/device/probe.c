@@ -159,14 +159,9 @@ static const struct probe {
     const char *name;
     err (*gather)(struct round *r);
 } probes[] = {
-    {"cpu", gather_cpu},
-    {"load", gather_load},
-    {"memory", gather_memory},
-    {"disk", gather_disk},
-    {"net", gather_net},
-    {"temperature", gather_temperature},
-    {"uptime", gather_uptime},
-    {"agent", gather_agent},
+    {"cpu", gather_cpu},       {"load", gather_load},   {"memory", gather_memory},
+    {"disk", gather_disk},     {"net", gather_net},     {"temperature", gather_temperature},
+    {"uptime", gather_uptime}, {"agent", gather_agent},
 };
 static_assert(sizeof probes / sizeof *probes == PROBES, "one place in probe_memory for each probe");
 

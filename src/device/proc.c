@@ -8,9 +8,12 @@
 
 static const struct fault bad_stat = {ERR_MALFORMED, "proc: /proc/stat has no usable cpu line"};
 static const struct fault bad_meminfo = {ERR_MALFORMED, "proc: /proc/meminfo has no usable MemTotal and MemAvailable"};
-static const struct fault bad_net = {ERR_MALFORMED, "proc: /proc/net/dev has a line that is not an interface's counters"};
-static const struct fault bad_number = {ERR_MALFORMED, "proc: the file does not start with the number that it should hold"};
-static const struct fault bad_temperature = {ERR_MALFORMED, "proc: a temperature is no number, or not one of this world"};
+static const struct fault bad_net = {ERR_MALFORMED,
+                                     "proc: /proc/net/dev has a line that is not an interface's counters"};
+static const struct fault bad_number = {ERR_MALFORMED,
+                                        "proc: the file does not start with the number that it should hold"};
+static const struct fault bad_temperature = {ERR_MALFORMED,
+                                             "proc: a temperature is no number, or not one of this world"};
 static const struct fault bad_statm = {ERR_MALFORMED, "proc: /proc/self/statm does not hold two numbers"};
 
 /* The next word of a line; empty at its end. */

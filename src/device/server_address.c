@@ -7,7 +7,8 @@
 #include <stdio.h>
 
 static const struct fault not_https = {ERR_MALFORMED, "address: the server's address must begin with https://"};
-static const struct fault bad_address = {ERR_MALFORMED, "address: not HOST:PORT with a name, an IPv4 or a bracketed IPv6 address"};
+static const struct fault bad_address = {ERR_MALFORMED,
+                                         "address: not HOST:PORT with a name, an IPv4 or a bracketed IPv6 address"};
 
 enum { PORT_NONE = 0, PORT_HTTPS = 8443 };
 
@@ -61,7 +62,8 @@ err server_address_read(struct bytes text, struct server_address *out)
         text.len--;
     TRY(read_host_and_port(text, PORT_HTTPS, out));
     bool bracketed = text.at[0] == '[';
-    snprintf(out->url, sizeof out->url, "https://%s%s%s:%u", bracketed ? "[" : "", out->host, bracketed ? "]" : "", out->port);
+    snprintf(out->url, sizeof out->url, "https://%s%s%s:%u", bracketed ? "[" : "", out->host, bracketed ? "]" : "",
+             out->port);
     return OK;
 }
 

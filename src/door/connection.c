@@ -2,9 +2,9 @@
  *
  *   HANDSHAKE -> OPEN -> ENDING (what is queued is written) -> LINGERING -> DEAD (buried by the next sweep)
  *
- * Whoever closes a socket in which unread bytes lie makes the kernel say RST, and the peer may lose what was said last: why
- * its body is too large, why its packet is none. So we only say that we are done, read past what still comes, and wait a
- * moment for the peer to close (RFC 9112, 9.6).
+ * Whoever closes a socket in which unread bytes lie makes the kernel say RST, and the peer may lose what was said last:
+ * why its body is too large, why its packet is none. So we only say that we are done, read past what still comes, and
+ * wait a moment for the peer to close (RFC 9112, 9.6).
  *
  * Nothing is written or freed inside a speaker's callback: a connection that has work left goes on the lobby's dirty
  * list, and the sweep runs when the present callback is over. So a burst of messages becomes few writes, and no speaker
@@ -42,7 +42,7 @@ struct connection {
     uint32_t watched;
     struct timer patience, stall;
     struct buffer in, out;
-    size_t written; /* of out */
+    size_t written;             /* of out */
     bool held, unread, blocked; /* blocked: the socket takes no more just now */
     bool heard_all;             /* the peer sends no more */
     bool leaves_at_once;        /* the server stops: no time to linger */
@@ -253,8 +253,7 @@ static void stalled(struct timer *timer)
 static void part(struct connection *c)
 {
     lose_speaker(c);
-    if (c->heard_all || c->leaves_at_once ||
-        loop_timer_set(c->line.lobby->loop, &c->patience, LINGER_MS)) {
+    if (c->heard_all || c->leaves_at_once || loop_timer_set(c->line.lobby->loop, &c->patience, LINGER_MS)) {
         die(c);
         return;
     }
@@ -321,11 +320,12 @@ static void shake_hands(struct connection *c)
         counter_add(&lobby->counts->handshakes_refused, 1);
         log_line(lobby->log, LOG_INFO, "handshake refused", "peer=%s door=%s why=\"%s\"", c->peer, c->protocol->name,
                  tls_trouble(c->tls));
-        /* Whom we refused leaves an event. One that went away does not, nor one that refused us: a browser that does not
-         * know our root does so many times. */
+        /* Whom we refused leaves an event. One that went away does not, nor one that refused us: a browser that does
+         * not know our root does so many times. */
         if (err_is(failed, ERR_REFUSED) && !tls_peer_refused(c->tls))
-            lobby->reporter->report(lobby->reporter, &(struct report){.kind = EVENT_CONNECTION_REFUSED, .peer = c->peer,
-                                                                      .why = tls_trouble(c->tls)});
+            lobby->reporter->report(
+                lobby->reporter,
+                &(struct report){.kind = EVENT_CONNECTION_REFUSED, .peer = c->peer, .why = tls_trouble(c->tls)});
         die(c);
         return;
     }
@@ -414,7 +414,8 @@ static void leave(struct connection *c)
     loop_timer_clear(from->loop, &c->stall);
     list_remove(&c->place);
     c->line.lobby = to;
-    if (mailbox_post(loop_mailbox(to->loop), &moving->mail)) { /* that loop has too much to do: the peer may come again */
+    if (mailbox_post(loop_mailbox(to->loop),
+                     &moving->mail)) { /* that loop has too much to do: the peer may come again */
         mem_drop(moving);
         c->line.lobby = from;
         list_append(&from->lines, &c->place);
@@ -463,8 +464,7 @@ void connection_end_all(struct lobby *lobby)
 
 void connection_close_all(struct lobby *lobby)
 {
-    list_each(at, &lobby->lines)
-    {
+    list_each (at, &lobby->lines) {
         leave_now(CONTAINER(at, struct connection, place));
     }
 }
@@ -481,12 +481,14 @@ err connection_open(const struct listener *l, int fd, const char peer[ADDRESS_TE
         mem_drop(c);
         return failed;
     }
+    /* clang-format off */
     *c = (struct connection){
         .line = {.calls = &calls, .lobby = l->lobby}, .fd = fd, .phase = HANDSHAKE, .tls = c->tls,
         .watcher = {fd, ready}, .watched = EPOLLIN, .patience = {.due = out_of_patience}, .stall = {.due = stalled},
         .in = {.max = l->lobby->limits->packet_max + l->lobby->limits->body_max + 2 * READ_CHUNK},
         .out = {.max = OUT_MAX}, .protocol = l->protocol, .certificate = {.max = 65536},
     };
+    /* clang-format on */
     memcpy(c->peer, peer, ADDRESS_TEXT);
     c->line.peer = c->peer;
     list_open(&c->dirt);

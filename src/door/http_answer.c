@@ -32,10 +32,12 @@ static void send(struct http_speaker *h, const struct reply *reply)
     bool stays = keeps_alive(h);
     if (reply->status >= 400)
         counter_add(&h->lobby->counts->http_refused, 1);
-    http_put_head(&out, &(struct http_head){
-                            .status = reply->status, .now_us = wall_us(loop_clock(h->lobby->loop)),
-                            .connection = stays ? HTTP_KEEP_ALIVE : HTTP_CLOSE, .length = reply->body.len,
-                            .content_type = reply->content_type, .lines = reply->lines});
+    http_put_head(&out, &(struct http_head){.status = reply->status,
+                                            .now_us = wall_us(loop_clock(h->lobby->loop)),
+                                            .connection = stays ? HTTP_KEEP_ALIVE : HTTP_CLOSE,
+                                            .length = reply->body.len,
+                                            .content_type = reply->content_type,
+                                            .lines = reply->lines});
     if (buffer_finish(&out)) {
         line_end(h->speaker.line);
         return;
@@ -122,7 +124,8 @@ void http_send_asset(struct http_speaker *h, const struct asset *asset)
 {
     SCOPED(buffer_drop) struct buffer lines = {.max = HEAD_MAX};
     struct selection s = select_bytes(asset, &h->inquiry.call);
-    put_text(&lines, HTTP_SECURITY_LINES "Cache-Control: no-cache\r\nVary: Accept-Encoding\r\nAccept-Ranges: bytes\r\n");
+    put_text(&lines,
+             HTTP_SECURITY_LINES "Cache-Control: no-cache\r\nVary: Accept-Encoding\r\nAccept-Ranges: bytes\r\n");
     put_format(&lines, "ETag: %s\r\n", s.etag);
     if (s.gzip)
         put_text(&lines, "Content-Encoding: gzip\r\n");

@@ -93,11 +93,16 @@ static void pass(struct http_speaker *h)
 {
     struct call *call = &h->inquiry.call;
     const struct asset *asset = http_find_asset(h->lobby->assets, call);
-    enum audience audience = asset              ? AUDIENCE_ANYBODY
-                             : is_websocket(call) ? AUDIENCE_OPERATOR
-                                                  : h->lobby->audiences->of(h->lobby->audiences, call->method, call->path);
-    h->request = (struct request){.verb = VERB_CALL, .who = &call->who, .peer = h->peer, .audience = audience,
-                                  .resource = call->path, .done = judged};
+    enum audience audience = asset ? AUDIENCE_ANYBODY
+                             : is_websocket(call)
+                                 ? AUDIENCE_OPERATOR
+                                 : h->lobby->audiences->of(h->lobby->audiences, call->method, call->path);
+    h->request = (struct request){.verb = VERB_CALL,
+                                  .who = &call->who,
+                                  .peer = h->peer,
+                                  .audience = audience,
+                                  .resource = call->path,
+                                  .done = judged};
     flow_begin(&h->lobby->flow, &h->request);
     if (h->request.refused)
         deny(h);
@@ -121,8 +126,13 @@ static err make_call(struct http_speaker *h)
         return &no_memory;
     for (size_t i = 0; i < r->header_count; i++)
         h->headers[i] = (struct call_header){r->headers[i].name, r->headers[i].value};
-    *call = (struct call){.method = (enum call_method)r->method, .path = r->path, .query = r->query, .body = r->body,
-                          .headers = h->headers, .header_count = r->header_count, .who = line->who,
+    *call = (struct call){.method = (enum call_method)r->method,
+                          .path = r->path,
+                          .query = r->query,
+                          .body = r->body,
+                          .headers = h->headers,
+                          .header_count = r->header_count,
+                          .who = line->who,
                           .peer_certificate = line->certificate};
     memcpy(call->peer, h->peer, sizeof call->peer);
     if (call->who.kind == PRINCIPAL_NOBODY)

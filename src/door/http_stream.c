@@ -1,8 +1,8 @@
 /* Answers without an end (Server-Sent Events): what was missed first, then what comes.
  *
- * The subscription is made before the past is looked up, so nothing falls between the two. What is published meanwhile is not
- * kept but asked for again, until past and present meet. A client that does not read is let go: it comes back and says where it
- * was (Last-Event-ID). */
+ * The subscription is made before the past is looked up, so nothing falls between the two. What is published meanwhile
+ * is not kept but asked for again, until past and present meet. A client that does not read is let go: it comes back
+ * and says where it was (Last-Event-ID). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "door/http_speaker.h"
 
@@ -62,12 +62,13 @@ void http_begin_stream(struct http_speaker *h)
         SCOPED(buffer_drop) struct buffer head = {.max = HEAD_MAX};
         bool chunked = http_request(h->parser)->minor;
         failed = http_ask(h);
-        http_put_head(&head, &(struct http_head){.status = 200, .now_us = wall_us(loop_clock(h->lobby->loop)),
+        http_put_head(&head, &(struct http_head){.status = 200,
+                                                 .now_us = wall_us(loop_clock(h->lobby->loop)),
                                                  .framing = chunked ? HTTP_CHUNKED : HTTP_UNTIL_CLOSE,
                                                  .connection = chunked ? HTTP_KEEP_ALIVE : HTTP_CLOSE,
                                                  .content_type = "text/event-stream",
                                                  .lines = BYTES(HTTP_SECURITY_LINES "Cache-Control: no-store\r\n"
-                                                                "X-Accel-Buffering: no\r\n")});
+                                                                                    "X-Accel-Buffering: no\r\n")});
         if (!failed)
             line_send(h->speaker.line, buffer_view(&head));
     }

@@ -42,8 +42,11 @@ static void rested(struct timer *timer)
 err listener_open(struct listener *l, struct lobby *lobby, int fd, const struct protocol *protocol,
                   struct tls_context *tls)
 {
-    *l = (struct listener){.watcher = {fd, accept_some}, .rest = {.due = rested}, .lobby = lobby,
-                           .protocol = protocol, .tls = tls_context_share(tls)};
+    *l = (struct listener){.watcher = {fd, accept_some},
+                           .rest = {.due = rested},
+                           .lobby = lobby,
+                           .protocol = protocol,
+                           .tls = tls_context_share(tls)};
     return loop_watch(lobby->loop, &l->watcher, EPOLLIN | EPOLLEXCLUSIVE);
 }
 

@@ -8,11 +8,13 @@
 
 #include <string.h>
 
-static const struct fault bad_client_id = {ERR_REFUSED, "mqtt: the client identifier is over 256 bytes, or empty without a clean session"};
+static const struct fault bad_client_id = {
+    ERR_REFUSED, "mqtt: the client identifier is over 256 bytes, or empty without a clean session"};
 static const struct fault will_qos_2 = {ERR_UNSUPPORTED, "mqtt: a will with QoS 2 is not offered"};
 static const struct fault will_retained = {ERR_UNSUPPORTED, "mqtt: a retained will is not offered"};
 static const struct fault bad_will_topic = {ERR_REFUSED, "mqtt: the will's topic is over 1,024 bytes or 32 levels"};
-static const struct fault has_method = {ERR_UNSUPPORTED, "mqtt: enhanced authentication is not offered; the certificate is the identity"};
+static const struct fault has_method = {
+    ERR_UNSUPPORTED, "mqtt: enhanced authentication is not offered; the certificate is the identity"};
 static const struct fault no_memory = {ERR_MEMORY, "mqtt: no memory for a session"};
 
 enum mqtt_reason mqtt_refusal(err refused)
@@ -44,8 +46,9 @@ static void connack(struct mqtt_session *s, enum mqtt_reason reason, const char 
     struct mqtt_connack ack = {.reason = reason};
     struct mqtt_properties *p = &ack.properties;
     if (reason == MQTT_SUCCESS) {
-        p->present = MQTT_HAS(SESSION_EXPIRY) | MQTT_HAS(RECEIVE_MAXIMUM) | MQTT_HAS(MAXIMUM_QOS) | MQTT_HAS(RETAIN_AVAILABLE) |
-                     MQTT_HAS(MAXIMUM_PACKET_SIZE) | MQTT_HAS(SUBSCRIPTION_ID_AVAILABLE) | MQTT_HAS(SHARED_AVAILABLE);
+        p->present = MQTT_HAS(SESSION_EXPIRY) | MQTT_HAS(RECEIVE_MAXIMUM) | MQTT_HAS(MAXIMUM_QOS) |
+                     MQTT_HAS(RETAIN_AVAILABLE) | MQTT_HAS(MAXIMUM_PACKET_SIZE) | MQTT_HAS(SUBSCRIPTION_ID_AVAILABLE) |
+                     MQTT_HAS(SHARED_AVAILABLE);
         p->session_expiry = 0;
         p->receive_maximum = limits->receive_max;
         p->maximum_qos = 1;
@@ -221,15 +224,20 @@ err mqtt_on_connect(struct mqtt_session *s, const struct mqtt_connect *c, bool *
     s->asking = true;
     s->busy++;
     s->speaker.line->calls->hold(s->speaker.line);
-    s->hello = (struct request){.verb = VERB_HELLO, .who = &s->who, .peer = s->peer, .done = answered,
-                                .certificate = s->speaker.line->certificate, .resource = bytes_of_text(s->client_id)};
+    s->hello = (struct request){.verb = VERB_HELLO,
+                                .who = &s->who,
+                                .peer = s->peer,
+                                .done = answered,
+                                .certificate = s->speaker.line->certificate,
+                                .resource = bytes_of_text(s->client_id)};
     flow_begin(&s->lobby->flow, &s->hello);
     return OK;
 }
 
 void mqtt_expel(struct lobby *lobby, const char *device_id)
 {
-    for (struct table_node *node = table_next(&lobby->sessions, NULL); node; node = table_next(&lobby->sessions, node)) {
+    for (struct table_node *node = table_next(&lobby->sessions, NULL); node;
+         node = table_next(&lobby->sessions, node)) {
         struct mqtt_session *s = CONTAINER(node, struct mqtt_session, place);
         if (s->who.kind == PRINCIPAL_DEVICE && strcmp(s->who.id, device_id) == 0)
             mqtt_bye(s, MQTT_NOT_AUTHORIZED, "the device was deleted");

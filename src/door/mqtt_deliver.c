@@ -30,12 +30,13 @@ static void drop(struct delivery *d)
 static bool send(struct mqtt_session *s, const struct delivery *d)
 {
     SCOPED(buffer_drop) struct buffer head = {.max = HEAD_MAX};
-    struct mqtt_publish publish = {.topic = d->message->topic, .payload = d->message->payload, .qos = d->qos,
-                                   .packet_id = d->packet_id};
+    struct mqtt_publish publish = {
+        .topic = d->message->topic, .payload = d->message->payload, .qos = d->qos, .packet_id = d->packet_id};
     /* The properties that travel with a message are kept as they came; one codec judges them, here as there. */
     if (s->version == MQTT_5 && mqtt_publish_properties(d->message->properties, &publish.properties))
         return false;
-    if (mqtt_publish_size(&publish, s->version) > s->packet_max || mqtt_put_publish_head(&publish, mqtt_server_dialect(s), &head))
+    if (mqtt_publish_size(&publish, s->version) > s->packet_max ||
+        mqtt_put_publish_head(&publish, mqtt_server_dialect(s), &head))
         return false;
     line_send(s->speaker.line, buffer_view(&head));
     line_send(s->speaker.line, d->message->payload);
@@ -88,8 +89,9 @@ static bool is_full(const struct mqtt_session *s, const struct message *message)
 static void overflow(struct mqtt_session *s, uint8_t qos)
 {
     counter_add(&s->lobby->counts->messages_dropped, 1);
-    mqtt_report(s, EVENT_SUBSCRIBER_SLOW, qos ? "a QoS 1 message found its queue full: the session was ended"
-                                              : "a QoS 0 message found its queue full and was dropped",
+    mqtt_report(s, EVENT_SUBSCRIBER_SLOW,
+                qos ? "a QoS 1 message found its queue full: the session was ended"
+                    : "a QoS 0 message found its queue full and was dropped",
                 (struct bytes){NULL, 0});
     if (qos)
         mqtt_bye(s, MQTT_QUOTA_EXCEEDED, "the queue of messages that wait for this client is full");
@@ -114,8 +116,7 @@ void mqtt_deliver(struct mqtt_session *s, struct message *message, uint8_t qos)
 
 err mqtt_on_puback(struct mqtt_session *s, const struct mqtt_ack *ack)
 {
-    list_each(at, &s->unacked)
-    {
+    list_each (at, &s->unacked) {
         struct delivery *d = CONTAINER(at, struct delivery, place);
         if (d->packet_id != ack->packet_id)
             continue;

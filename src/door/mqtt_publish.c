@@ -35,8 +35,7 @@ static enum mqtt_reason acknowledge(struct mqtt_session *s, const struct publica
 /* Answers those at the head of the row that are done. */
 static void settle(struct mqtt_session *s)
 {
-    list_each(at, &s->arriving)
-    {
+    list_each (at, &s->arriving) {
         struct publication *p = CONTAINER(at, struct publication, place);
         if (!p->finished)
             break;
@@ -77,8 +76,12 @@ static struct publication *publication_make(struct mqtt_session *s, struct messa
     list_open(&p->place);
     p->session = s;
     p->message = message;
-    p->request = (struct request){.verb = VERB_PUBLISH, .who = &s->who, .peer = s->peer, .resource = message->topic,
-                                  .message = message, .done = judged};
+    p->request = (struct request){.verb = VERB_PUBLISH,
+                                  .who = &s->who,
+                                  .peer = s->peer,
+                                  .resource = message->topic,
+                                  .message = message,
+                                  .done = judged};
     return p;
 }
 
@@ -91,8 +94,8 @@ static void begin(struct mqtt_session *s, struct publication *p)
     flow_begin(&s->lobby->flow, &p->request);
 }
 
-/* What we told the client in CONNACK that we do not do (MQTT 5.0, 3.2.2.3), and it did. 3.1.1 clients could not know about
- * retain: theirs is routed like any other. */
+/* What we told the client in CONNACK that we do not do (MQTT 5.0, 3.2.2.3), and it did. 3.1.1 clients could not know
+ * about retain: theirs is routed like any other. */
 static enum mqtt_reason unoffered(const struct mqtt_session *s, const struct mqtt_publish *publish)
 {
     if (publish->qos == 2)
@@ -117,8 +120,11 @@ err mqtt_on_publish(struct mqtt_session *s, const struct mqtt_publish *publish)
         mqtt_bye(s, reason, mqtt_reason_text(reason));
         return OK;
     }
-    struct message_parts parts = {.topic = publish->topic, .payload = publish->payload, .qos = publish->qos,
-                                  .properties = publish->properties.block, .source = (uintptr_t)s};
+    struct message_parts parts = {.topic = publish->topic,
+                                  .payload = publish->payload,
+                                  .qos = publish->qos,
+                                  .properties = publish->properties.block,
+                                  .source = (uintptr_t)s};
     struct publication *p = publication_make(s, message_make(&parts));
     if (!p)
         return &no_memory;

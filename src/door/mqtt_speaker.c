@@ -17,7 +17,8 @@ static const struct fault connect_first = {ERR_REFUSED, "mqtt: the first packet 
 static const struct fault connect_again = {ERR_REFUSED, "mqtt: a second CONNECT (MQTT 5.0, 3.1.0-2)"};
 static const struct fault not_for_servers = {ERR_REFUSED, "mqtt: a packet that only servers send"};
 static const struct fault no_qos_2 = {ERR_UNSUPPORTED, "mqtt: QoS 2 is not offered"};
-static const struct fault no_method = {ERR_REFUSED, "mqtt: AUTH without an authentication method in CONNECT (MQTT 5.0, 4.12)"};
+static const struct fault no_method = {ERR_REFUSED,
+                                       "mqtt: AUTH without an authentication method in CONNECT (MQTT 5.0, 4.12)"};
 
 static const struct speech speech;
 
@@ -73,9 +74,9 @@ void mqtt_bye(struct mqtt_session *s, enum mqtt_reason reason, const char *why)
         return;
     /* 3.1.1 servers have no DISCONNECT: they close the connection (3.1.1, 4.8). */
     if (s->phase == SESSION_OPEN && s->version == MQTT_5)
-        mqtt_send(s, &(struct mqtt_packet){
-                         .type = MQTT_DISCONNECT,
-                         .as.ending = {.reason = reason, .properties = {.present = MQTT_HAS(REASON_STRING),
+        mqtt_send(s, &(struct mqtt_packet){.type = MQTT_DISCONNECT,
+                                           .as.ending = {.reason = reason,
+                                                         .properties = {.present = MQTT_HAS(REASON_STRING),
                                                                         .reason_string = bytes_of_text(why)}}});
     s->phase = SESSION_OVER;
     line_end(s->speaker.line);
@@ -137,10 +138,10 @@ static err refuse_auth(struct mqtt_session *s, const struct mqtt_packet *p)
 }
 
 static err (*const handlers[])(struct mqtt_session *s, const struct mqtt_packet *p) = {
-    [MQTT_CONNECT] = refuse_connect,     [MQTT_PUBLISH] = on_publish,         [MQTT_PUBACK] = on_puback,
-    [MQTT_PUBREC] = refuse_qos_2,        [MQTT_PUBREL] = refuse_qos_2,        [MQTT_PUBCOMP] = refuse_qos_2,
-    [MQTT_SUBSCRIBE] = on_subscribe,     [MQTT_UNSUBSCRIBE] = on_unsubscribe, [MQTT_PINGREQ] = on_pingreq,
-    [MQTT_DISCONNECT] = on_disconnect,   [MQTT_AUTH] = refuse_auth,           [MQTT_CONNACK] = NULL,
+    [MQTT_CONNECT] = refuse_connect,   [MQTT_PUBLISH] = on_publish,         [MQTT_PUBACK] = on_puback,
+    [MQTT_PUBREC] = refuse_qos_2,      [MQTT_PUBREL] = refuse_qos_2,        [MQTT_PUBCOMP] = refuse_qos_2,
+    [MQTT_SUBSCRIBE] = on_subscribe,   [MQTT_UNSUBSCRIBE] = on_unsubscribe, [MQTT_PINGREQ] = on_pingreq,
+    [MQTT_DISCONNECT] = on_disconnect, [MQTT_AUTH] = refuse_auth,           [MQTT_CONNACK] = NULL,
 };
 
 static err dispatch(struct mqtt_session *s, const struct mqtt_packet *packet, bool *again)
@@ -244,8 +245,12 @@ void mqtt_leave(struct mqtt_session *s)
     if (s->present)
         counter_less(&s->lobby->counts->sessions_now, 1);
     s->present = false;
-    s->hello = (struct request){.verb = VERB_BYE, .who = &s->who, .peer = s->peer, .done = gone,
-                                .resource = bytes_of_text(s->client_id), .sessions_left = left.sessions};
+    s->hello = (struct request){.verb = VERB_BYE,
+                                .who = &s->who,
+                                .peer = s->peer,
+                                .done = gone,
+                                .resource = bytes_of_text(s->client_id),
+                                .sessions_left = left.sessions};
     s->busy++;
     flow_begin(&s->lobby->flow, &s->hello);
 }
@@ -281,9 +286,11 @@ err mqtt_speak(struct line *line, struct speaker **out)
     struct mqtt_session *s = MEM_NEW(struct mqtt_session);
     if (!s)
         return &no_memory;
-    *s = (struct mqtt_session){
-        .speaker = {&speech, line}, .lobby = line->lobby, .who = line->who, .packet_max = UINT32_MAX,
-        .receive_max = UINT16_MAX};
+    *s = (struct mqtt_session){.speaker = {&speech, line},
+                               .lobby = line->lobby,
+                               .who = line->who,
+                               .packet_max = UINT32_MAX,
+                               .receive_max = UINT16_MAX};
     IGNORE(text_copy(bytes_of_text(line->peer), s->peer, sizeof s->peer));
     table_open(&s->subscriptions, line->lobby->limits->subscriptions_max, line->lobby->sessions.seed);
     list_open(&s->arriving);

@@ -106,9 +106,9 @@ static err answer(struct mqtt_session *s, const struct mqtt_subscribe *packet, e
     while (mqtt_next_filter(&filters, type, &f))
         put_u8(&reasons, (uint8_t)(type == MQTT_SUBSCRIBE ? watch(s, &f) : unwatch(s, &f)));
     TRY(buffer_finish(&reasons));
-    mqtt_send(s, &(struct mqtt_packet){
-                     .type = type == MQTT_SUBSCRIBE ? MQTT_SUBACK : MQTT_UNSUBACK,
-                     .as.suback = {.packet_id = packet->packet_id, .reasons = buffer_view(&reasons)}});
+    mqtt_send(s,
+              &(struct mqtt_packet){.type = type == MQTT_SUBSCRIBE ? MQTT_SUBACK : MQTT_UNSUBACK,
+                                    .as.suback = {.packet_id = packet->packet_id, .reasons = buffer_view(&reasons)}});
     return OK;
 }
 
@@ -128,6 +128,7 @@ err mqtt_on_unsubscribe(struct mqtt_session *s, const struct mqtt_subscribe *uns
 
 void mqtt_forget_subscriptions(struct mqtt_session *s)
 {
-    for (struct table_node *node = table_next(&s->subscriptions, NULL); node; node = table_next(&s->subscriptions, NULL))
+    for (struct table_node *node = table_next(&s->subscriptions, NULL); node;
+         node = table_next(&s->subscriptions, NULL))
         drop(s, CONTAINER(node, struct watch, place));
 }

@@ -1,5 +1,5 @@
-/* A WebSocket (RFC 6455) as a line within a line: for MQTT inside it, it is a line like any other; for the connection it is a
- * speaker. */
+/* A WebSocket (RFC 6455) as a line within a line: for MQTT inside it, it is a line like any other; for the connection
+ * it is a speaker. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "door/http_speaker.h"
 
@@ -14,7 +14,7 @@ enum { HEARTBEAT_MS = 15000 };
 
 struct websocket_line {
     struct speaker outer;
-    struct timer heartbeat; /* on the loop of inner.lobby */
+    struct timer heartbeat;   /* on the loop of inner.lobby */
     uint8_t session_hash[32]; /* of the operator who is signed in */
     struct line inner;
     struct websocket reader;
@@ -185,11 +185,14 @@ static err make(struct http_speaker *h, struct websocket_line **out)
     struct websocket_line *w = MEM_NEW(struct websocket_line);
     if (!w)
         return &no_memory;
-    *w = (struct websocket_line){
-        .outer = {&speech, h->speaker.line}, .heartbeat = {.due = beat},
-        .inner = {.calls = &calls, .lobby = h->lobby, .who = h->inquiry.call.who, .certificate = line->certificate,
-                  .peer = line->peer},
-        .data = {.max = h->lobby->limits->packet_max + 65536}};
+    *w = (struct websocket_line){.outer = {&speech, h->speaker.line},
+                                 .heartbeat = {.due = beat},
+                                 .inner = {.calls = &calls,
+                                           .lobby = h->lobby,
+                                           .who = h->inquiry.call.who,
+                                           .certificate = line->certificate,
+                                           .peer = line->peer},
+                                 .data = {.max = h->lobby->limits->packet_max + 65536}};
     for (size_t i = 0; i < sizeof w->session_hash; i++)
         w->session_hash[i] = h->inquiry.call.session_hash[i];
     err failed = mqtt_speak(&w->inner, &w->inner.speaker);

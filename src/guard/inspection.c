@@ -24,7 +24,9 @@ static err inspect_event(struct request *r, struct bytes rest, int64_t now_us)
 {
     SCOPED(report_event_drop) struct report_event reported = {0};
     TRY(report_event_decode(r->message->payload, &reported, r->why));
-    struct event event = {.time_us = now_us, .kind = EVENT_DEVICE_EVENT, .severity = reported.severity,
+    struct event event = {.time_us = now_us,
+                          .kind = EVENT_DEVICE_EVENT,
+                          .severity = reported.severity,
                           .detail = buffer_view(&reported.detail)};
     TRY(text_copy(bytes_of_text(r->who->id), event.device, sizeof event.device));
     return request_remember(r, write_event(&event));
@@ -67,8 +69,8 @@ static err inspect_session(struct request *r, int64_t now_us)
 {
     SCOPED(buffer_drop) struct buffer detail = {.max = DETAIL_MAX};
     bool begins = r->verb == VERB_HELLO;
-    struct write presence = {.kind = WRITE_PRESENCE, .now_us = now_us,
-                             .as.presence = {.connected_us = begins ? now_us : 0}};
+    struct write presence = {
+        .kind = WRITE_PRESENCE, .now_us = now_us, .as.presence = {.connected_us = begins ? now_us : 0}};
     struct event event = {.time_us = now_us, .kind = begins ? EVENT_DEVICE_CONNECTED : EVENT_DEVICE_DISCONNECTED};
     struct bytes id = bytes_of_text(r->who->id);
     if (r->who->kind != PRINCIPAL_DEVICE)

@@ -6,7 +6,8 @@
 
 static const struct fault denied_publish = {ERR_REFUSED, "policy: it may not publish to this topic"};
 static const struct fault denied_watch = {ERR_REFUSED, "policy: it may not subscribe to this filter"};
-static const struct fault denied_hello = {ERR_REFUSED, "policy: a session needs a device certificate or a signed-in operator"};
+static const struct fault denied_hello = {ERR_REFUSED,
+                                          "policy: a session needs a device certificate or a signed-in operator"};
 static const struct fault denied_call = {ERR_REFUSED, "policy: it may not make this call"};
 
 /* Where a row reaches. A filter is inside a place when everything that it can ever match is. */
@@ -17,6 +18,7 @@ enum place {
     PLACE_EVENTS, /* $holdfast/events/... */
 };
 
+/* clang-format off: a table is read by its columns. */
 static const struct row {
     enum principal_kind who;
     enum verb may;
@@ -29,6 +31,7 @@ static const struct row {
     {PRINCIPAL_OPERATOR, VERB_WATCH,   PLACE_FLEET},
     {PRINCIPAL_OPERATOR, VERB_WATCH,   PLACE_EVENTS},
 };
+/* clang-format on */
 
 /* A wildcard never equals an id (principal.h), so comparing levels as text is enough for filters too. */
 static bool inside(enum place where, const struct request *r)
@@ -65,8 +68,8 @@ static bool audience_holds(enum audience audience, enum principal_kind kind)
 static err allows(const struct rule *self, const struct request *r)
 {
     static const struct fault *const denied[VERBS] = {
-        [VERB_HELLO] = &denied_hello, [VERB_PUBLISH] = &denied_publish, [VERB_WATCH] = &denied_watch, [VERB_CALL] = &denied_call,
-        [VERB_BYE] = &denied_hello,
+        [VERB_HELLO] = &denied_hello, [VERB_PUBLISH] = &denied_publish, [VERB_WATCH] = &denied_watch,
+        [VERB_CALL] = &denied_call,   [VERB_BYE] = &denied_hello,
     };
     if (r->verb == VERB_CALL)
         return audience_holds(r->audience, r->who->kind) ? OK : denied[VERB_CALL];

@@ -167,7 +167,8 @@ static err resolve(const char *host, uint16_t port, struct addrinfo **out)
     snprintf(service, sizeof service, "%u", port);
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     int trouble = getaddrinfo(host, service, &hints, out);
-    /* RFC 6761, 6.3: "localhost" is the loopback, also on a system whose files do not say so. No name gives its addresses. */
+    /* RFC 6761, 6.3: "localhost" is the loopback, also on a system whose files do not say so. No name gives its
+     * addresses. */
     if (trouble && strcasecmp(host, "localhost") == 0)
         trouble = getaddrinfo(NULL, service, &hints, out);
     switch (trouble) {

@@ -2,9 +2,9 @@
  *
  *   sleep until a mail comes -> pile up all that wait -> commit the pile in batches -> sleep
  *
- * While one commit runs the next batch gathers in the mailbox, so batches grow with the load and a lonely write waits for
- * nobody. When a batch fails, each of its writes is answered with the fault and the state of `trouble` changes; the next
- * batch is the next try, and without one the clerk tries by itself with the notes that wait to be kept. */
+ * While one commit runs the next batch gathers in the mailbox, so batches grow with the load and a lonely write waits
+ * for nobody. When a batch fails, each of its writes is answered with the fault and the state of `trouble` changes; the
+ * next batch is the next try, and without one the clerk tries by itself with the notes that wait to be kept. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/clerk.h"
 
@@ -129,7 +129,8 @@ static void answer(struct errand *errand)
     pile_add(&desk->answers, &errand->mail);
 }
 
-/* One wake-up for each home, so that a loop hears of a whole batch at once and answers each of its peers with one write. */
+/* One wake-up for each home, so that a loop hears of a whole batch at once and answers each of its peers with one
+ * write. */
 static void answer_all(struct clerk *clerk, struct pile *errands)
 {
     for (struct mail *mail; (mail = pile_take(errands));)

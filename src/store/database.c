@@ -79,8 +79,8 @@ err database_fault(struct database *db, int code)
         exact = code;
     err fault = fault_of(db->handle, exact);
     if (db->last_said != exact)
-        log_line(&db->log, LOG_ERROR, "the store failed", "code=%d errno=%d sqlite=\"%s\"", exact,
-                 os_error(db->handle), sqlite3_errmsg(db->handle));
+        log_line(&db->log, LOG_ERROR, "the store failed", "code=%d errno=%d sqlite=\"%s\"", exact, os_error(db->handle),
+                 sqlite3_errmsg(db->handle));
     db->last_said = exact;
     return fault;
 }
@@ -102,8 +102,8 @@ static err open_handle(const struct database_options *options, struct database *
         return &long_path;
     if (options->use == DATABASE_WRITES)
         TRY(make_private(path));
-    int code = sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                               NULL);
+    int code =
+        sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (!db->handle)
         return &no_memory;
     TRY(database_fault(db, code));
@@ -117,7 +117,7 @@ void sqlite_prepare(void)
     uint8_t drawn;
     /* Otherwise each piece of memory that SQLite takes or gives back is counted under one lock of all its threads. */
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* refused once SQLite runs, and then without harm */
-    (void)sqlite3_initialize(); /* an opener says it when this failed */
+    (void)sqlite3_initialize();                       /* an opener says it when this failed */
     sqlite3_randomness(sizeof drawn, &drawn);
 }
 

@@ -12,7 +12,8 @@ static const struct fault no_memory = {ERR_MEMORY, "store: no memory"};
 static const struct fault unknown_device = {ERR_ABSENT, "store: there is no such device"};
 static const struct fault other_enrolment = {ERR_ABSENT, "store: the device was deleted, and enrolled anew"};
 static const struct fault device_exists = {ERR_EXISTS, "store: a device with this id is enrolled already"};
-static const struct fault many_metrics = {ERR_REFUSED, "store: the device has sent more different metrics than are kept"};
+static const struct fault many_metrics = {ERR_REFUSED,
+                                          "store: the device has sent more different metrics than are kept"};
 static const struct fault many_documents = {ERR_REFUSED, "store: the device has as many documents as are kept"};
 static const struct fault no_token = {ERR_ABSENT, "store: there is no such enrolment token"};
 static const struct fault token_exists = {ERR_EXISTS, "store: a token with this id or secret is there already"};
@@ -282,8 +283,8 @@ err memory_operator(struct memory_store *store, const struct write *write, struc
 {
     const struct operator_account *account = &write->as.operator.account;
     const struct setup_row *setup = (const struct setup_row *)shelf_find(&store->setups, BYTES(""));
-    if (!setup || !bytes_equal_secret(bytes_of(setup->hash, TOKEN_HASH),
-                                      bytes_of(write->as.operator.setup_hash, TOKEN_HASH)))
+    if (!setup ||
+        !bytes_equal_secret(bytes_of(setup->hash, TOKEN_HASH), bytes_of(write->as.operator.setup_hash, TOKEN_HASH)))
         return &wrong_secret;
     if (setup->expires_us <= write->now_us)
         return &secret_expired;

@@ -15,8 +15,7 @@ static bool event_row(sqlite3_stmt *s, struct event *event)
     event->time_us = sqlite3_column_int64(s, 1);
     event->severity = (enum severity)sqlite3_column_int(s, 3);
     event->detail = column_view(s, 5);
-    return !event_kind_from(column_view(s, 2), &event->kind) &&
-           !column_text(s, 4, event->device, sizeof event->device);
+    return !event_kind_from(column_view(s, 2), &event->kind) && !column_text(s, 4, event->device, sizeof event->device);
 }
 
 static void bind_query(sqlite3_stmt *s, const struct event_query *query)
@@ -35,7 +34,8 @@ err read_events(struct store_reader *port, const struct event_query *query, stru
 {
     struct sqlite_reader *r = sqlite_reader_of(port);
     SCOPED(statement_end) sqlite3_stmt *s = NULL;
-    TRY(reader_statement(r, statements[query->device.len > 0][query->one_kind][query->order == EVENTS_OLDEST_FIRST], &s));
+    TRY(reader_statement(r, statements[query->device.len > 0][query->one_kind][query->order == EVENTS_OLDEST_FIRST],
+                         &s));
     bind_query(s, query);
     for (;;) {
         struct event event;

@@ -14,7 +14,8 @@
 
 static const struct fault newer = {
     ERR_UNSUPPORTED, "store: the database was written by a newer release of Holdfast; start that release, or a backup"};
-static const struct fault older = {ERR_UNSUPPORTED, "store: the database has an older schema; open it for writing first"};
+static const struct fault older = {ERR_UNSUPPORTED,
+                                   "store: the database has an older schema; open it for writing first"};
 static const struct fault not_ours = {ERR_UNSUPPORTED, "store: the file is a database of another application"};
 
 enum { APPLICATION_ID = 0x48464D31 }; /* "HFM1" */

@@ -250,7 +250,8 @@ static err check_finds_nothing(struct sqlite_writer *w, const char *sql)
     if (!e)
         e = statement_row(&w->db, s, &got);
     if (!e && got && !bytes_is(column_view(s, 0), "ok")) {
-        log_line(&w->db.log, LOG_ERROR, "the store is damaged", "found=\"%s\"", (const char *)sqlite3_column_text(s, 0));
+        log_line(&w->db.log, LOG_ERROR, "the store is damaged", "found=\"%s\"",
+                 (const char *)sqlite3_column_text(s, 0));
         e = &damaged;
     }
     (void)sqlite3_finalize(s); /* repeats the error of the step */

@@ -11,7 +11,8 @@
 #include <string.h>
 
 static const struct fault no_memory = {ERR_MEMORY, "store: no memory"};
-static const struct fault many_metrics = {ERR_REFUSED, "store: the device has sent more different metrics than are kept"};
+static const struct fault many_metrics = {ERR_REFUSED,
+                                          "store: the device has sent more different metrics than are kept"};
 
 enum { SEEN_EVERY_US = 5000000, NEWEST_SPAN_US = 600000000 };
 

@@ -1,8 +1,8 @@
-/* The care: renewing the certificate in time, and knowing how wrong the clock is. Both are calls by HTTPS that block, so
- * that the worker makes them.
+/* The care: renewing the certificate in time, and knowing how wrong the clock is. Both are calls by HTTPS that block,
+ * so that the worker makes them.
  *
- * The times in a certificate are the server's. Where the offset to its clock is known it is allowed for; a machine whose
- * clock is years behind would otherwise never renew. */
+ * The times in a certificate are the server's. Where the offset to its clock is known it is allowed for; a machine
+ * whose clock is years behind would otherwise never renew. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/list.h"
 #include "base/text.h"
@@ -111,7 +111,8 @@ static void clock_checked(struct errand *self)
 static void send_renewal(struct agent *a)
 {
     struct renewal *r = &a->care.renewal;
-    int64_t due_us = renewal_due_us(a->credentials.facts.not_before_us, a->credentials.facts.not_after_us, a->care.dice_roll);
+    int64_t due_us =
+        renewal_due_us(a->credentials.facts.not_before_us, a->credentials.facts.not_after_us, a->care.dice_roll);
     if (r->errand.away || server_now_us(a) < due_us || monotonic_ms(a->clock) < a->care.renew_not_before_ms)
         return;
     r->now_us = server_now_us(a);

@@ -85,7 +85,8 @@ static enum exit_code enrol(const struct enrol_order *order)
     if (err_is(e, ERR_MALFORMED))
         return complain("", why, EXIT_USAGE);
     if (e)
-        return complain("not enrolled", why, err_is(e, ERR_REFUSED) || err_is(e, ERR_EXISTS) ? EXIT_REFUSED : EXIT_FAILED);
+        return complain("not enrolled", why,
+                        err_is(e, ERR_REFUSED) || err_is(e, ERR_EXISTS) ? EXIT_REFUSED : EXIT_FAILED);
     time_text(c.facts.not_after_us, until);
     printf("Enrolled as %s at %s.\nThe certificate is valid until %s; `holdfast-agent run` renews it.\n", c.id,
            c.server.url, until);

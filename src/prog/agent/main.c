@@ -10,8 +10,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-/* The process holds a private key: what it writes is for its user alone, it leaves no core dump, and neither it nor what
- * it might start gains rights. Best effort, for nothing below relies on it. */
+/* The process holds a private key: what it writes is for its user alone, it leaves no core dump, and neither it nor
+ * what it might start gains rights. Best effort, for nothing below relies on it. */
 static void harden(void)
 {
     const struct rlimit none = {0, 0};

@@ -107,11 +107,12 @@ static err read_flag(char *const *words, struct options *out, int *used, char wh
 
 static err check_enrol(const struct options *o, char why[WHY_TEXT])
 {
-    const char *wrong = !o->server                      ? "--server is needed"
-                        : !o->ca && !o->ca_sha256       ? "--ca or --ca-sha256 is needed: without it anybody could be the server"
-                        : o->ca && o->ca_sha256         ? "--ca and --ca-sha256 exclude each other"
+    const char *wrong = !o->server ? "--server is needed"
+                        : !o->ca && !o->ca_sha256
+                            ? "--ca or --ca-sha256 is needed: without it anybody could be the server"
+                        : o->ca && o->ca_sha256           ? "--ca and --ca-sha256 exclude each other"
                         : o->token_stdin && o->token_file ? "--token-stdin and --token-file exclude each other"
-                                                        : NULL;
+                                                          : NULL;
     if (!wrong)
         return OK;
     why_say(why, "%s", wrong);
@@ -147,10 +148,11 @@ void options_print_help(FILE *to)
             if (flags[k].commands & 1u << commands[i].command)
                 fprintf(to, "  %-14s%-11s%s\n", flags[k].name, flags[k].value ? flags[k].value : "", flags[k].sentence);
     }
-    fputs("\nholdfast-agent --help, --version, --reference (the settings, as Markdown)\n"
-          "\n"
-          "A token is never an argument, for arguments are seen by everybody on the machine: it is read from standard\n"
-          "input, or asked for on a terminal.\n"
-          "Exit codes: 0 done, 1 failed and may be tried again, 2 wrong usage or settings, 3 not enrolled, 4 refused.\n",
-          to);
+    fputs(
+        "\nholdfast-agent --help, --version, --reference (the settings, as Markdown)\n"
+        "\n"
+        "A token is never an argument, for arguments are seen by everybody on the machine: it is read from standard\n"
+        "input, or asked for on a terminal.\n"
+        "Exit codes: 0 done, 1 failed and may be tried again, 2 wrong usage or settings, 3 not enrolled, 4 refused.\n",
+        to);
 }

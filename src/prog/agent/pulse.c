@@ -9,8 +9,8 @@
 #include <string.h>
 
 enum {
-    JUMP_MS = 2000,                      /* a clock that is slewed moves by less between two beats */
-    DISK_RELIEF_PERCENT = 2,             /* how far under its bound the disk must come before it is low again */
+    JUMP_MS = 2000,          /* a clock that is slewed moves by less between two beats */
+    DISK_RELIEF_PERCENT = 2, /* how far under its bound the disk must come before it is low again */
     INVENTORY_CHECK_MS = 600 * 1000,
     INVENTORY_LEAST_MS = 24 * 3600 * 1000, /* sent anew though nothing changed */
 };

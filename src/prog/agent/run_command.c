@@ -178,8 +178,8 @@ static enum exit_code run_in_folder(struct agent *a)
         return complain(a->log, "not enrolled", why, EXIT_NOT_ENROLLED);
     if (e)
         return complain(a->log, "the identity cannot be read", why, EXIT_FAILED);
-    log_line(a->log, LOG_INFO, "started", "device=%s server=%s version=%s", a->credentials.id, a->credentials.server.url,
-             HOLDFAST_VERSION);
+    log_line(a->log, LOG_INFO, "started", "device=%s server=%s version=%s", a->credentials.id,
+             a->credentials.server.url, HOLDFAST_VERSION);
     e = https_begin();
     if (!e)
         e = agent_run(a);

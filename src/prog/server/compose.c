@@ -98,17 +98,21 @@ err server_renew_tls(struct server *s)
     TRY(key_generate(KEY_P256, &key));
     TRY(key_put_public(key, &public_key));
     TRY(key_put_pem(key, &key_pem));
-    TRY(issuer->issue(issuer, &(struct issue_order){.profile = PROFILE_SERVER, .public_key = buffer_view(&public_key),
-                                                    .lifetime_s = life_s}, &issued));
+    TRY(issuer->issue(
+        issuer,
+        &(struct issue_order){.profile = PROFILE_SERVER, .public_key = buffer_view(&public_key), .lifetime_s = life_s},
+        &issued));
     err failed = certificate_put_pem(buffer_view(&issued.certificate), &chain);
     buffer_drop(&issued.certificate);
     put_bytes(&chain, buffer_view(&s->chain_pem));
     TRY(failed);
     TRY(buffer_finish(&chain));
-    struct tls_options options = {.chain_pem = buffer_view(&chain), .key_pem = buffer_view(&key_pem),
+    struct tls_options options = {.chain_pem = buffer_view(&chain),
+                                  .key_pem = buffer_view(&key_pem),
                                   /* With the issuing certificate: EST gives devices their own one alone (RFC 7030,
                                    * 4.2.3), and many show no more than that. */
-                                  .anchors_pem = buffer_view(&s->chain_pem), .alpn = ""};
+                                  .anchors_pem = buffer_view(&s->chain_pem),
+                                  .alpn = ""};
     struct tls_context *mqtt = NULL, *http = NULL;
     TRY(tls_context_server(&options, &mqtt));
     options.peer = TLS_PEER_ASKED;
@@ -185,9 +189,13 @@ static err open_store(struct server *s)
 {
     struct sqlite_options options = store_options(s);
     TRY(sqlite_writer_open(&options, &s->writer));
-    TRY(clerk_start(&(struct clerk_options){.writer = s->writer, .clock = machine_clock(), .sink = &s->relay.sink,
-                                            .log = s->log, .queue_max = s->settings->store_queue,
-                                            .batch_max = s->settings->store_batch}, &s->clerk));
+    TRY(clerk_start(&(struct clerk_options){.writer = s->writer,
+                                            .clock = machine_clock(),
+                                            .sink = &s->relay.sink,
+                                            .log = s->log,
+                                            .queue_max = s->settings->store_queue,
+                                            .batch_max = s->settings->store_batch},
+                    &s->clerk));
     return clerk_recorder(s->clerk, NULL, &s->recorder);
 }
 
@@ -196,14 +204,18 @@ static err open_floor(struct server *s)
     const struct server_settings *set = s->settings;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     size_t loops = set->loops ? set->loops : processors > 0 ? (size_t)processors : 1;
-    return floor_open(&(struct floor_options){
-                          .loops = loops < FLOOR_LOOPS_MAX ? loops : FLOOR_LOOPS_MAX, .clock = machine_clock(),
-                          .dice = machine_dice(), .log = &s->log, .limits = &s->limits, .assets = &s->assets,
-                          .counts = &s->counts, .clerk = s->clerk,
-                          .quota = {.device_messages_per_s = (uint32_t)set->device_rate,
-                                    .operator_calls_per_s = (uint32_t)set->operator_rate,
-                                    .address_calls_per_s = (uint32_t)set->address_rate,
-                                    .buckets_max = QUOTA_BUCKETS_MAX}},
+    return floor_open(&(struct floor_options){.loops = loops < FLOOR_LOOPS_MAX ? loops : FLOOR_LOOPS_MAX,
+                                              .clock = machine_clock(),
+                                              .dice = machine_dice(),
+                                              .log = &s->log,
+                                              .limits = &s->limits,
+                                              .assets = &s->assets,
+                                              .counts = &s->counts,
+                                              .clerk = s->clerk,
+                                              .quota = {.device_messages_per_s = (uint32_t)set->device_rate,
+                                                        .operator_calls_per_s = (uint32_t)set->operator_rate,
+                                                        .address_calls_per_s = (uint32_t)set->address_rate,
+                                                        .buckets_max = QUOTA_BUCKETS_MAX}},
                       &s->floor);
 }
 
@@ -249,13 +261,21 @@ static err open_desk(struct server *s)
     struct signin_limit *limit = NULL;
     TRY(take_facts(s));
     s->health.read = read_health;
-    struct api api = {.recorder = s->recorder, .issuer = keeper_client_issuer(s->keeper), .herald = floor_herald(s->floor),
-                      .clock = machine_clock(), .dice = machine_dice(), .health = &s->health, .facts = &s->facts};
+    struct api api = {.recorder = s->recorder,
+                      .issuer = keeper_client_issuer(s->keeper),
+                      .herald = floor_herald(s->floor),
+                      .clock = machine_clock(),
+                      .dice = machine_dice(),
+                      .health = &s->health,
+                      .facts = &s->facts};
     for (size_t i = 0; i <= s->settings->queries; i++)
         TRY(server_open_reader(s, &readers[i]));
     TRY(signin_limit_open(&limit));
-    return query_desk_start(&(struct query_desk_options){.api = &api, .readers = readers, .count = s->settings->queries,
-                                                         .waiting_max = DESK_WAITING_MAX, .signin_limit = limit},
+    return query_desk_start(&(struct query_desk_options){.api = &api,
+                                                         .readers = readers,
+                                                         .count = s->settings->queries,
+                                                         .waiting_max = DESK_WAITING_MAX,
+                                                         .signin_limit = limit},
                             &s->desk);
 }
 
@@ -285,10 +305,13 @@ static err open_doors(struct server *s)
     err failed = reader->list_sessions(reader, wall_us(machine_clock()), &sessions.rows);
     reader->close(reader);
     if (!failed)
-        failed = floor_start(s->floor, &(struct floor_doors){
-                                           .desk = s->desk, .mqtt_tls = s->mqtt_tls, .http_tls = s->http_tls,
-                                           .mqtt_listener = SERVER_MQTT, .http_listener = SERVER_HTTP,
-                                           .sessions = sessions.at, .session_count = sessions.count});
+        failed = floor_start(s->floor, &(struct floor_doors){.desk = s->desk,
+                                                             .mqtt_tls = s->mqtt_tls,
+                                                             .http_tls = s->http_tls,
+                                                             .mqtt_listener = SERVER_MQTT,
+                                                             .http_listener = SERVER_HTTP,
+                                                             .sessions = sessions.at,
+                                                             .session_count = sessions.count});
     if (sessions.at)
         mem_wipe(sessions.at, sessions.count * sizeof *sessions.at);
     mem_drop(sessions.at);
@@ -305,9 +328,9 @@ err server_compose(struct server *s, const char *folder)
     return open_doors(s);
 }
 
-/* First the threads, each while those that it may wait for still run: the query threads wait for the loops (the herald) and
- * for the store, the loops' sessions ask the store to remember that they ended. Then the memory: the last answers of the
- * desk and of the store are for the floor, and what the floor makes of them may be for the store again. */
+/* First the threads, each while those that it may wait for still run: the query threads wait for the loops (the herald)
+ * and for the store, the loops' sessions ask the store to remember that they ended. Then the memory: the last answers
+ * of the desk and of the store are for the floor, and what the floor makes of them may be for the store again. */
 void server_take_down(struct server *s)
 {
     query_desk_stop(s->desk);

@@ -14,7 +14,8 @@
 static const struct fault no_memory = {ERR_MEMORY, "desk: no memory"};
 static const struct fault no_thread = {ERR_IO, "desk: no thread could be started"};
 static const struct fault over = {ERR_CLOSED, "desk: the server is shutting down"};
-static const struct fault not_known = {ERR_REFUSED, "registry: the device of this certificate is not known here (any more)"};
+static const struct fault not_known = {ERR_REFUSED,
+                                       "registry: the device of this certificate is not known here (any more)"};
 
 enum { FOREVER = -1 };
 
@@ -25,8 +26,8 @@ struct worker {
     struct api api;
 };
 
-/* What a worker is asked to do. Embedded first in each kind. The mail is opened by nobody but a desk that closes: it turns
- * away whoever still waits. */
+/* What a worker is asked to do. Embedded first in each kind. The mail is opened by nobody but a desk that closes: it
+ * turns away whoever still waits. */
 struct job {
     struct mail mail;
     void (*work)(struct job *self, struct worker *worker); /* takes the job */

@@ -254,12 +254,27 @@ static err station_furnish(struct station *s, const struct floor_doors *doors)
     for (size_t i = 0; i < doors->session_count; i++)
         TRY(session_table_add(s->sessions, &doors->sessions[i]));
     s->lobby = (struct lobby){
-        .loop = s->loop, .limits = o->limits, .counts = o->counts, .log = o->log, .dice = o->dice, .assets = o->assets,
-        .desk = query_desk_desk(doors->desk), .badges = &s->badges, .streams = &floor->streams,
-        .reporter = &s->witness.reporter, .audiences = &floor->audiences, .all = floor->lobbies, .all_count = o->loops,
-        .flow = {.limiter = quota_limiter(s->quota), .rule = policy_built_in(), .registry = &s->registry.registry,
-                 .inspector = &s->inspection.inspector, .recorder = s->recorder, .router = s->router,
-                 .carrier = &s->carrier, .tap = &s->witness.tap},
+        .loop = s->loop,
+        .limits = o->limits,
+        .counts = o->counts,
+        .log = o->log,
+        .dice = o->dice,
+        .assets = o->assets,
+        .desk = query_desk_desk(doors->desk),
+        .badges = &s->badges,
+        .streams = &floor->streams,
+        .reporter = &s->witness.reporter,
+        .audiences = &floor->audiences,
+        .all = floor->lobbies,
+        .all_count = o->loops,
+        .flow = {.limiter = quota_limiter(s->quota),
+                 .rule = policy_built_in(),
+                 .registry = &s->registry.registry,
+                 .inspector = &s->inspection.inspector,
+                 .recorder = s->recorder,
+                 .router = s->router,
+                 .carrier = &s->carrier,
+                 .tap = &s->witness.tap},
     };
     TRY(lobby_open(&s->lobby));
     TRY(listener_open(&s->mqtt, &s->lobby, doors->mqtt_listener, mqtt_protocol(), doors->mqtt_tls));
@@ -335,7 +350,9 @@ err floor_use_tls(struct floor *floor, const struct floor_doors *doors)
         struct rekeying *r = MEM_NEW(struct rekeying);
         if (!r)
             return &no_memory;
-        *r = (struct rekeying){{.open = rekey}, &floor->stations[i], tls_context_share(doors->mqtt_tls),
+        *r = (struct rekeying){{.open = rekey},
+                               &floor->stations[i],
+                               tls_context_share(doors->mqtt_tls),
                                tls_context_share(doors->http_tls)};
         mailbox_answer(loop_mailbox(floor->stations[i].loop), &r->mail); /* rare, and must arrive */
     }

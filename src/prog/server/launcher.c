@@ -28,13 +28,14 @@
 static const struct fault too_long = {ERR_TOO_LARGE, "launcher: a path is longer than 4,096 bytes"};
 static const struct fault no_data = {ERR_IO, "launcher: the data folder cannot be made or entered"};
 static const struct fault no_owner = {ERR_IO, "launcher: a data folder cannot be given to its user"};
-static const struct fault no_user = {ERR_ABSENT, "launcher: as root it needs the users of process.user and process.keeper-user; "
-                                                 "make them with: adduser --system --group --no-create-home NAME"};
+static const struct fault no_user = {ERR_ABSENT,
+                                     "launcher: as root it needs the users of process.user and process.keeper-user; "
+                                     "make them with: adduser --system --group --no-create-home NAME"};
 
 enum { PATH_MAX_BYTES = 4096, ARGUMENTS_MAX = 160, NAMES_MAX = 2048 };
 
-/* Each start waits twice as long as the one before, until a pair lived steadily. A server that was ready before it ended is
- * missed by its devices and starts well, so it is not kept waiting as long as one that cannot start. */
+/* Each start waits twice as long as the one before, until a pair lived steadily. A server that was ready before it
+ * ended is missed by its devices and starts well, so it is not kept waiting as long as one that cannot start. */
 enum { BACK_OFF_MS = 100, BACK_OFF_READY_MAX_MS = 1000, BACK_OFF_MAX_MS = 10000, STEADY_MS = 10000 };
 
 struct launcher {
@@ -76,7 +77,8 @@ static err find_users(struct launcher *l)
 {
     const struct server_settings *set = l->launch->settings;
     l->root = geteuid() == 0;
-    if (l->root && (identity_find(set->keeper_user, &l->keeper_user) || identity_find(set->server_user, &l->server_user)))
+    if (l->root &&
+        (identity_find(set->keeper_user, &l->keeper_user) || identity_find(set->server_user, &l->server_user)))
         return &no_user;
     return OK;
 }
@@ -153,12 +155,23 @@ static err start_keeper(struct launcher *l, int channel)
     if (snprintf(passphrase_file, sizeof passphrase_file, "HOLDFAST_ROOT_PASSPHRASE_FILE=%s", said ? said : "") >=
         (int)sizeof passphrase_file)
         return &too_long;
-    const char *arguments[] = {"holdfast-keeper", "--folder", ".", "--names", names.dns, "--addresses", names.addresses,
-                               "--log-level", levels[set->log_level],
-                               set->insecure_without_landlock ? "--insecure-without-landlock" : NULL, NULL};
+    const char *arguments[] = {"holdfast-keeper",
+                               "--folder",
+                               ".",
+                               "--names",
+                               names.dns,
+                               "--addresses",
+                               names.addresses,
+                               "--log-level",
+                               levels[set->log_level],
+                               set->insecure_without_landlock ? "--insecure-without-landlock" : NULL,
+                               NULL};
     const char *environment[] = {said ? passphrase_file : NULL, NULL};
-    return process_start(&(struct process_options){.program = program, .arguments = arguments, .environment = environment,
-                                                   .folder = folder, .identity = l->root ? &l->keeper_user : NULL,
+    return process_start(&(struct process_options){.program = program,
+                                                   .arguments = arguments,
+                                                   .environment = environment,
+                                                   .folder = folder,
+                                                   .identity = l->root ? &l->keeper_user : NULL,
                                                    .descriptors = &(struct process_descriptor){channel, SERVER_KEEPER},
                                                    .descriptor_count = 1},
                          &l->keeper);
@@ -178,8 +191,10 @@ static err start_server(struct launcher *l, int keeper, int report)
     arguments[count + 1] = NULL;
     const struct process_descriptor descriptors[] = {
         {keeper, SERVER_KEEPER}, {l->mqtt, SERVER_MQTT}, {l->http, SERVER_HTTP}, {report, SERVER_LAUNCHER}};
-    return process_start(&(struct process_options){.program = "/proc/self/exe", .arguments = arguments,
-                                                   .environment = (const char *const *)environ, .descriptors = descriptors,
+    return process_start(&(struct process_options){.program = "/proc/self/exe",
+                                                   .arguments = arguments,
+                                                   .environment = (const char *const *)environ,
+                                                   .descriptors = descriptors,
                                                    .descriptor_count = sizeof descriptors / sizeof *descriptors},
                          &l->server);
 }
@@ -192,7 +207,8 @@ static void remind_of_root_key(const struct launcher *l)
     if (path_of(l, "keeper/offline/root-key.pem", path) || !file_exists(path))
         return;
     printf("  TAKE OFFLINE      %s/keeper/offline/\n"
-           "                    The root key and its passphrase lie there since the first start. The server does not need\n"
+           "                    The root key and its passphrase lie there since the first start. The server does not "
+           "need\n"
            "                    them: move both to two different places that are not on this machine.\n",
            l->data);
 }
@@ -338,8 +354,14 @@ static err open_up(struct launcher *l)
 
 int launcher_run(const struct launch *launch)
 {
-    struct launcher l = {.launch = launch, .mqtt = -1, .http = -1, .lock = -1, .back_off_ms = BACK_OFF_MS,
-                         .signals = {.watcher.fd = -1, .caught = caught}, .report = {-1, told}, .again = {.due = again},
+    struct launcher l = {.launch = launch,
+                         .mqtt = -1,
+                         .http = -1,
+                         .lock = -1,
+                         .back_off_ms = BACK_OFF_MS,
+                         .signals = {.watcher.fd = -1, .caught = caught},
+                         .report = {-1, told},
+                         .again = {.due = again},
                          .log = {machine_clock(), "launcher", (enum log_level)launch->settings->log_level}};
     /* The server's user must be able to pass through the data folder; what is secret has its own mode. */
     umask(022);

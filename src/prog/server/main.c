@@ -34,7 +34,8 @@ struct wishes {
 static int print_reference(void)
 {
     SCOPED(buffer_drop) struct buffer text = {.max = SETTINGS_FILE_MAX};
-    put_text(&text, "# Settings of holdfastd\n\nMade by `holdfastd --reference` from the table that the program reads.\n\n");
+    put_text(&text,
+             "# Settings of holdfastd\n\nMade by `holdfastd --reference` from the table that the program reads.\n\n");
     settings_put_reference(server_settings_table(), &text);
     fputs(buffer_text(&text), stdout);
     return EXIT_OK;
@@ -98,13 +99,27 @@ static int check(const struct wishes *w, err failed, const char *why)
     return failed ? EXIT_FAILED : EXIT_OK;
 }
 
-enum option_code { WANT_CONFIG = 1, WANT_SET, WANT_CHECK, WANT_JSON, WANT_REFERENCE, WANT_DEFAULTS, WANT_VERSION, WANT_HELP, WANT_SERVE };
+enum option_code {
+    WANT_CONFIG = 1,
+    WANT_SET,
+    WANT_CHECK,
+    WANT_JSON,
+    WANT_REFERENCE,
+    WANT_DEFAULTS,
+    WANT_VERSION,
+    WANT_HELP,
+    WANT_SERVE
+};
 
 static const struct option options[] = {
-    {"config", required_argument, NULL, WANT_CONFIG}, {"set", required_argument, NULL, WANT_SET},
-    {"check", no_argument, NULL, WANT_CHECK},         {"json", no_argument, NULL, WANT_JSON},
-    {"reference", no_argument, NULL, WANT_REFERENCE}, {"defaults", no_argument, NULL, WANT_DEFAULTS},
-    {"version", no_argument, NULL, WANT_VERSION},     {"help", no_argument, NULL, WANT_HELP},
+    {"config", required_argument, NULL, WANT_CONFIG},
+    {"set", required_argument, NULL, WANT_SET},
+    {"check", no_argument, NULL, WANT_CHECK},
+    {"json", no_argument, NULL, WANT_JSON},
+    {"reference", no_argument, NULL, WANT_REFERENCE},
+    {"defaults", no_argument, NULL, WANT_DEFAULTS},
+    {"version", no_argument, NULL, WANT_VERSION},
+    {"help", no_argument, NULL, WANT_HELP},
     {"serve", no_argument, NULL, WANT_SERVE}, /* what the launcher starts; of no use by hand */
     {NULL, 0, NULL, 0},
 };

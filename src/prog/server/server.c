@@ -21,10 +21,10 @@
 #include <unistd.h>
 
 enum {
-    CHORES_MS = 60000,       /* how often the chores are looked at */
-    EXPIRE_EVERY = 30,       /* chores between two clean-ups of what expired */
-    LEAVE_MS = 2000,         /* the longest that peers get to hear that the server stops */
-    LEAVE_LOOK_MS = 10,      /* how often it is looked whether all have */
+    CHORES_MS = 60000,  /* how often the chores are looked at */
+    EXPIRE_EVERY = 30,  /* chores between two clean-ups of what expired */
+    LEAVE_MS = 2000,    /* the longest that peers get to hear that the server stops */
+    LEAVE_LOOK_MS = 10, /* how often it is looked whether all have */
     TELL_MS = 10000,
     SPARE_DESCRIPTORS = 256, /* the store's, the loops', the channels' */
 };
@@ -41,7 +41,9 @@ struct steward {
 
 static err tell_event(struct server *s, enum event_kind kind)
 {
-    struct event event = {.time_us = wall_us(machine_clock()), .kind = kind, .severity = event_kind_severity(kind),
+    struct event event = {.time_us = wall_us(machine_clock()),
+                          .kind = kind,
+                          .severity = event_kind_severity(kind),
                           .detail = BYTES("{\"version\":\"" HOLDFAST_VERSION "\"}")};
     return s->recorder->record(s->recorder, write_event(&event), NULL);
 }
@@ -53,8 +55,8 @@ static err put_invitation(struct server *s, struct buffer *text)
     SCOPED(secret_wipe) struct secret secret = {0};
     struct store_reader *reader;
     TRY(server_open_reader(s, &reader));
-    struct accounts accounts = {.reader = reader, .recorder = s->recorder, .clock = machine_clock(),
-                                .dice = machine_dice()};
+    struct accounts accounts = {
+        .reader = reader, .recorder = s->recorder, .clock = machine_clock(), .dice = machine_dice()};
     err failed = account_invite(&accounts, &secret);
     reader->close(reader);
     if (err_is(failed, ERR_EXISTS))
@@ -62,7 +64,8 @@ static err put_invitation(struct server *s, struct buffer *text)
     TRY(failed);
     put_format(text, "  first sign-in     %s/#setup=", s->public_url);
     put_bytes(text, secret_view(&secret));
-    put_format(text, "\n                    (one time, for %d hours: it makes the first account)\n", ACCOUNT_SETUP_HOURS);
+    put_format(text, "\n                    (one time, for %d hours: it makes the first account)\n",
+               ACCOUNT_SETUP_HOURS);
     return OK;
 }
 
@@ -71,8 +74,10 @@ static err put_token(struct server *s, struct buffer *text)
     const struct server_settings *set = s->settings;
     SCOPED(secret_wipe) struct secret secret = {0};
     struct write write = {.kind = WRITE_TOKEN, .now_us = wall_us(machine_clock())};
-    struct token_order order = {.group = bytes_of_text(set->start_group), .uses = set->start_uses,
-                                .minutes = set->start_minutes, .made_by = BYTES("start")};
+    struct token_order order = {.group = bytes_of_text(set->start_group),
+                                .uses = set->start_uses,
+                                .minutes = set->start_minutes,
+                                .made_by = BYTES("start")};
     if (!set->start_uses)
         return OK;
     TRY(token_make(&order, machine_clock(), machine_dice(), &write.as.token, &secret));
@@ -164,7 +169,8 @@ static err enter_sandbox(const struct server_settings *settings, char folder[FOL
         snprintf(folder, FOLDER_MAX, "/server");
     }
     TRY(sandbox_enter(&(struct sandbox_options){
-        .profile = SANDBOX_SERVER, .folders = folders,
+        .profile = SANDBOX_SERVER,
+        .folders = folders,
         .strictness = settings->insecure_without_landlock ? SANDBOX_INSECURE_WITHOUT_LANDLOCK : SANDBOX_STRICT}));
     return settings->insecure_without_landlock ? OK : sandbox_prove();
 }

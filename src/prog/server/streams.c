@@ -22,7 +22,8 @@ struct message *event_message(const struct event *event)
     api_render_event(&text, event);
     if (buffer_finish(&topic) || buffer_finish(&text))
         return NULL;
-    struct message_parts parts = {.topic = buffer_view(&topic), .payload = buffer_view(&text), .number = (uint64_t)event->id};
+    struct message_parts parts = {
+        .topic = buffer_view(&topic), .payload = buffer_view(&text), .number = (uint64_t)event->id};
     return message_make(&parts);
 }
 
@@ -32,7 +33,8 @@ static void hear(struct stream *self, const struct message *message, struct buff
     struct bytes rest = bytes_from(message->topic, sizeof EVENT_TOPIC - 1);
     struct bytes severity = bytes_cut(&rest, '/'), kind = bytes_cut(&rest, '/');
     enum severity how_bad;
-    if ((int64_t)message->number <= s->wanted.after_id || severity_from(severity, &how_bad) || how_bad < s->wanted.at_least)
+    if ((int64_t)message->number <= s->wanted.after_id || severity_from(severity, &how_bad) ||
+        how_bad < s->wanted.at_least)
         return;
     s->wanted.after_id = (int64_t)message->number;
     put_format(out, "id: %lld\nevent: %.*s\ndata: ", (long long)message->number, (int)kind.len, (const char *)kind.at);

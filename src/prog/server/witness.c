@@ -71,7 +71,9 @@ static void report(struct reporter *self, const struct report *r)
     if (w->left_out)
         put_format(&detail, "%s\"left_out\":%llu", detail.len > 1 ? "," : "", (unsigned long long)w->left_out);
     put_text(&detail, "}");
-    struct event event = {.time_us = wall_us(w->clock), .kind = r->kind, .severity = event_kind_severity(r->kind),
+    struct event event = {.time_us = wall_us(w->clock),
+                          .kind = r->kind,
+                          .severity = event_kind_severity(r->kind),
                           .detail = buffer_view(&detail)};
     if (r->device && text_copy(bytes_of_text(r->device), event.device, sizeof event.device))
         event.device[0] = 0;
@@ -82,21 +84,17 @@ static void report(struct reporter *self, const struct report *r)
     log_line(w->log, LOG_INFO, event_kind_text(r->kind), "device=%s peer=%s why=\"%s\"", event.device, r->peer, r->why);
 }
 
-/* What a refusal is called; one without a row leaves no event. Refused calls are answered and counted, and that the store
- * does not commit is the store's own to say, once. */
+/* What a refusal is called; one without a row leaves no event. Refused calls are answered and counted, and that the
+ * store does not commit is the store's own to say, once. */
 static const struct naming {
     const char *stage;
     enum verb verb;
     enum event_kind kind;
 } namings[] = {
-    {"limit",     VERB_HELLO,   EVENT_REQUEST_LIMITED},
-    {"limit",     VERB_PUBLISH, EVENT_REQUEST_LIMITED},
-    {"limit",     VERB_WATCH,   EVENT_REQUEST_LIMITED},
-    {"authorise", VERB_HELLO,   EVENT_CONNECTION_REFUSED},
-    {"authorise", VERB_PUBLISH, EVENT_PUBLISH_REFUSED},
-    {"authorise", VERB_WATCH,   EVENT_SUBSCRIBE_REFUSED},
-    {"identify",  VERB_HELLO,   EVENT_CONNECTION_REFUSED},
-    {"inspect",   VERB_PUBLISH, EVENT_PAYLOAD_REFUSED},
+    {"limit", VERB_HELLO, EVENT_REQUEST_LIMITED},       {"limit", VERB_PUBLISH, EVENT_REQUEST_LIMITED},
+    {"limit", VERB_WATCH, EVENT_REQUEST_LIMITED},       {"authorise", VERB_HELLO, EVENT_CONNECTION_REFUSED},
+    {"authorise", VERB_PUBLISH, EVENT_PUBLISH_REFUSED}, {"authorise", VERB_WATCH, EVENT_SUBSCRIBE_REFUSED},
+    {"identify", VERB_HELLO, EVENT_CONNECTION_REFUSED}, {"inspect", VERB_PUBLISH, EVENT_PAYLOAD_REFUSED},
 };
 
 static const struct naming *naming_of(const struct request *r)
@@ -113,7 +111,9 @@ static void outcome(struct tap *self, const struct request *r)
     const struct naming *naming = r->refused ? naming_of(r) : NULL;
     if (!naming)
         return;
-    struct report said = {.kind = naming->kind, .peer = r->peer, .why = r->why[0] ? r->why : err_text(r->refused),
+    struct report said = {.kind = naming->kind,
+                          .peer = r->peer,
+                          .why = r->why[0] ? r->why : err_text(r->refused),
                           .device = r->who->kind == PRINCIPAL_DEVICE ? r->who->id : ""};
     if (r->verb != VERB_HELLO)
         said.topic = r->resource;
@@ -122,6 +122,9 @@ static void outcome(struct tap *self, const struct request *r)
 
 void witness_open(struct witness *w, const struct witness_options *options)
 {
-    *w = (struct witness){.tap = {outcome}, .reporter = {report}, .recorder = options->recorder, .clock = options->clock,
+    *w = (struct witness){.tap = {outcome},
+                          .reporter = {report},
+                          .recorder = options->recorder,
+                          .clock = options->clock,
                           .log = options->log};
 }
