@@ -101,7 +101,8 @@ static enum step route(struct flow *flow, struct request *r)
     return verdict(r, flow->carrier->carry(flow->carrier, r->message));
 }
 
-/* clang-format off: a table is read by its columns. */
+/* A table is read by its columns: */
+/* clang-format off */
 static const struct stage {
     const char *name;
     enum step (*pass)(struct flow *flow, struct request *r);

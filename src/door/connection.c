@@ -194,8 +194,6 @@ static void move(struct line *self, struct lobby *to)
 
 static const struct line_calls calls = {send_bytes, backlog, end, hold, resume, patience, move};
 
-/* ---- bytes in */
-
 static void hear(struct connection *c)
 {
     size_t used = 0;
@@ -241,8 +239,6 @@ static void read_some(struct connection *c)
         budget -= got;
     }
 }
-
-/* ---- bytes out */
 
 static void stalled(struct timer *timer)
 {
@@ -297,8 +293,6 @@ static void write_some(struct connection *c)
     if (c->phase == ENDING && !waiting(c))
         part(c);
 }
-
-/* ---- handshake */
 
 static void prove(struct connection *c)
 {
@@ -469,8 +463,6 @@ void connection_close_all(struct lobby *lobby)
     }
 }
 
-/* ---- the start */
-
 err connection_open(const struct listener *l, int fd, const char peer[ADDRESS_TEXT])
 {
     struct connection *c = MEM_NEW(struct connection);
@@ -481,14 +473,20 @@ err connection_open(const struct listener *l, int fd, const char peer[ADDRESS_TE
         mem_drop(c);
         return failed;
     }
-    /* clang-format off */
     *c = (struct connection){
-        .line = {.calls = &calls, .lobby = l->lobby}, .fd = fd, .phase = HANDSHAKE, .tls = c->tls,
-        .watcher = {fd, ready}, .watched = EPOLLIN, .patience = {.due = out_of_patience}, .stall = {.due = stalled},
+        .line = {.calls = &calls, .lobby = l->lobby},
+        .fd = fd,
+        .phase = HANDSHAKE,
+        .tls = c->tls,
+        .watcher = {fd, ready},
+        .watched = EPOLLIN,
+        .patience = {.due = out_of_patience},
+        .stall = {.due = stalled},
         .in = {.max = l->lobby->limits->packet_max + l->lobby->limits->body_max + 2 * READ_CHUNK},
-        .out = {.max = OUT_MAX}, .protocol = l->protocol, .certificate = {.max = 65536},
+        .out = {.max = OUT_MAX},
+        .protocol = l->protocol,
+        .certificate = {.max = 65536},
     };
-    /* clang-format on */
     memcpy(c->peer, peer, ADDRESS_TEXT);
     c->line.peer = c->peer;
     list_open(&c->dirt);

@@ -18,7 +18,8 @@ enum place {
     PLACE_EVENTS, /* $holdfast/events/... */
 };
 
-/* clang-format off: a table is read by its columns. */
+/* A table is read by its columns: */
+/* clang-format off */
 static const struct row {
     enum principal_kind who;
     enum verb may;
