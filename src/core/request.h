@@ -8,8 +8,8 @@
 #include "core/recorder.h"
 
 enum verb {
-    VERB_HELLO,   /* opens a session */
-    VERB_BYE,     /* a session ended, whyever */
+    VERB_HELLO,   /* opens a session; resource: the client's name for it */
+    VERB_BYE,     /* a session ended, whyever; without a resource it was refused, and only the presence that others left ends */
     VERB_PUBLISH, /* resource: the topic name */
     VERB_WATCH,   /* resource: the topic filter */
     VERB_CALL,    /* resource: the path */

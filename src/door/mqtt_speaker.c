@@ -242,14 +242,15 @@ void mqtt_leave(struct mqtt_session *s)
         mqtt_release(s);
         return;
     }
-    if (s->present)
+    bool was_present = s->present;
+    if (was_present)
         counter_less(&s->lobby->counts->sessions_now, 1);
     s->present = false;
     s->hello = (struct request){.verb = VERB_BYE,
                                 .who = &s->who,
                                 .peer = s->peer,
                                 .done = gone,
-                                .resource = bytes_of_text(s->client_id),
+                                .resource = bytes_of_text(was_present ? s->client_id : ""),
                                 .sessions_left = left.sessions};
     s->busy++;
     flow_begin(&s->lobby->flow, &s->hello);

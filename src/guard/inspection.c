@@ -87,7 +87,7 @@ static err inspect_session(struct request *r, int64_t now_us)
     event.severity = event_kind_severity(event.kind);
     if (begins || !r->sessions_left)
         TRY(request_remember(r, write_plain(&presence)));
-    return request_remember(r, write_event(&event));
+    return begins || r->resource.len ? request_remember(r, write_event(&event)) : OK;
 }
 
 static err inspect(struct inspector *self, struct request *r)

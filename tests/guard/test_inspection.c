@@ -141,6 +141,15 @@ static void sessions(void **state)
     }
 }
 
+/* A session that was refused and yet was the last to go: there is no session's end to tell, only a presence to end. */
+static void a_bye_without_a_name_ends_the_presence_alone(void **state)
+{
+    SCOPED(buffer_drop) struct buffer said = {.max = 4096};
+    struct request r = {.verb = VERB_BYE, .who = &pump, .peer = "p"};
+    assert_null(inspect(&r, &said));
+    assert_string_equal(buffer_text(&said), "pump-1 goes;");
+}
+
 /* The longest client identifier, of bytes that need the most room in JSON, still leaves its event. */
 static void a_long_client_id_fits_its_event(void **state)
 {
@@ -187,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(publishes),
         cmocka_unit_test(sessions),
+        cmocka_unit_test(a_bye_without_a_name_ends_the_presence_alone),
         cmocka_unit_test(a_long_client_id_fits_its_event),
         cmocka_unit_test(every_allocation_may_fail),
     };

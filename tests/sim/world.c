@@ -194,7 +194,7 @@ static void sim_outcome(struct tap *self, const struct request *r)
     w->told++;
     w->refused += r->refused != OK;
     w->hellos += r->verb == VERB_HELLO && !r->refused;
-    w->byes += r->verb == VERB_BYE;
+    w->byes += r->verb == VERB_BYE && r->resource.len; /* without a resource it ends the presence alone */
     holds(w, !r->waiting && !r->write_count && !r->remembering);
 }
 
