@@ -47,7 +47,7 @@ bare() {
   [ "$(id -u)" = 0 ] || { say "--bare needs root"; exit 1; }
   root=${FOLDER:-$work/debian}
   [ -e "$root/etc/debian_version" ] ||
-    debootstrap --variant=minbase --include=git,ca-certificates bookworm "$root" http://deb.debian.org/debian >"$work/debootstrap.log" ||
+    debootstrap --variant=minbase --include=git,ca-certificates bookworm "$root" >"$work/debootstrap.log" ||
     { tail -n 20 "$work/debootstrap.log"; exit 1; }
   cp /etc/resolv.conf "$root/etc/resolv.conf"
   [ -z "${SETUP:-}" ] || { cp "$SETUP" "$root/root/setup"; chroot "$root" sh /root/setup; }
