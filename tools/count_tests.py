@@ -12,7 +12,7 @@ def of_meson(path):
     for line in open(path):
         test = json.loads(line)
         text = test.get("stdout", "") + test.get("stderr", "")
-        inner = [sum(map(int, re.findall(r"\[  %s  \] (\d+) test" % word, text))) for word in ("PASSED", "FAILED", "SKIPPED")]
+        inner = [sum(map(int, re.findall(r"\[ +%s +\] (\d+) test" % word, text))) for word in ("PASSED", "FAILED", "SKIPPED")]
         if test["result"] == "SKIP":
             skipped += 1
         elif test["result"] != "OK":

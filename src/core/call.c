@@ -1,10 +1,6 @@
-/* Calls: headers, query parameters, answers. */
+/* Calls: headers and answers. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/call.h"
-
-#include "base/text.h"
-
-static const struct fault no_parameter = {ERR_ABSENT, "query: no such parameter"};
 
 static const char *const methods[METHODS] = {
     [METHOD_GET] = "GET", [METHOD_HEAD] = "HEAD",   [METHOD_POST] = "POST",
@@ -22,29 +18,6 @@ struct bytes call_header(const struct call *call, const char *lower_case_name)
         if (bytes_is(call->headers[i].name, lower_case_name))
             return call->headers[i].value;
     return (struct bytes){NULL, 0};
-}
-
-static err form_decode(struct bytes text, struct buffer *out)
-{
-    while (text.len) {
-        struct bytes piece = bytes_cut(&text, '+');
-        TRY(percent_decode(piece, out));
-        if (text.at)
-            put_u8(out, ' ');
-    }
-    return buffer_finish(out);
-}
-
-err call_parameter(const struct call *call, const char *name, struct buffer *out)
-{
-    struct bytes rest = call->query;
-    while (rest.len) {
-        struct bytes value = bytes_cut(&rest, '&');
-        struct bytes key = bytes_cut(&value, '=');
-        if (bytes_is(key, name))
-            return form_decode(value, out);
-    }
-    return &no_parameter;
 }
 
 void answer_open(struct answer *answer)

@@ -37,8 +37,6 @@ struct answer {
 };
 
 struct bytes call_header(const struct call *call, const char *lower_case_name); /* first of that name; empty: none */
-/* The value of one query parameter, percent-decoded into out (appended; "+" is a blank). ERR_ABSENT: not there. */
-MUST err call_parameter(const struct call *call, const char *name, struct buffer *out);
 const char *call_method_text(enum call_method method);
 
 void answer_open(struct answer *answer); /* the defaults above */

@@ -1,4 +1,4 @@
-/* Calls: parameters of a query, headers, and the answer's defaults. Principals and the one rule for ids. */
+/* Calls: headers, and the answer's defaults. Principals and the one rule for ids. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/call.h"
 
@@ -8,41 +8,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static void parameters(void **state)
-{
-    static const struct {
-        const char *query, *name;
-        enum fault_kind fault; /* 0: none */
-        const char *value;
-    } rows[] = {
-        {"a=1&b=2", "a", 0, "1"},
-        {"a=1&b=2", "b", 0, "2"},
-        {"a=1&a=2", "a", 0, "1"}, /* the first one counts */
-        {"a", "a", 0, ""},
-        {"a=", "a", 0, ""},
-        {"a=b=c", "a", 0, "b=c"},
-        {"q=a+b%20c%2B", "q", 0, "a b c+"},
-        {"q=+", "q", 0, " "},
-        {"q=a+", "q", 0, "a "},
-        {"q=%C3%A9", "q", 0, "\xC3\xA9"},
-        {"&&a=1", "a", 0, "1"},
-        {"", "a", ERR_ABSENT, NULL},
-        {"ab=1", "a", ERR_ABSENT, NULL},
-        {"b=a=1", "a", ERR_ABSENT, NULL},
-        {"A=1", "a", ERR_ABSENT, NULL},
-        {"a=%", "a", ERR_MALFORMED, NULL},
-        {"a=%2x", "a", ERR_MALFORMED, NULL},
-        {"a=0123456789abcdefX", "a", ERR_TOO_LARGE, NULL},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        SCOPED(buffer_drop) struct buffer value = {.max = 16};
-        struct call call = {.query = bytes_of_text(rows[i].query)};
-        err e = call_parameter(&call, rows[i].name, &value);
-        if ((e ? e->kind : 0) != rows[i].fault || (!e && !bytes_is(buffer_view(&value), rows[i].value)))
-            fail_msg("\"%s\": %s", rows[i].query, err_text(e));
-    }
-}
 
 static void headers(void **state)
 {
@@ -93,7 +58,6 @@ static void ids(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(parameters), cmocka_unit_test(headers), cmocka_unit_test(answers),
-                                       cmocka_unit_test(ids)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(headers), cmocka_unit_test(answers), cmocka_unit_test(ids)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
