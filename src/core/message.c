@@ -26,6 +26,8 @@ struct message *message_make(const struct message_parts *parts)
     m->payload = keep(&tail, parts->payload);
     m->properties = keep(&tail, parts->properties);
     m->qos = parts->qos;
+    m->retain = parts->retain;
+    m->expires_us = parts->expires_us;
     m->number = parts->number;
     m->source = parts->source;
     return m;

@@ -9,8 +9,10 @@ struct message {
     struct holders holders;
     struct bytes topic;
     struct bytes payload;
-    struct bytes properties; /* those that travel with a message, encoded as MQTT 5 properties (3.3.2.3); may be empty */
-    uint8_t qos;             /* of the publisher: 0 or 1 */
+    struct bytes properties; /* those that travel with it unchanged, encoded as MQTT 5 properties (3.3.2.3); may be empty */
+    uint8_t qos;             /* of the publisher */
+    bool retain;             /* the publisher asked to retain it, or it comes from the retained ones */
+    int64_t expires_us;      /* wall clock; 0: never (MQTT 5.0, 3.3.2.3.3). The properties do not carry it */
     uint64_t number;         /* where its source numbers its messages (events), else 0 */
     uint64_t source;         /* of the session that published it, for "no local"; 0: none */
 };
@@ -18,6 +20,8 @@ struct message {
 struct message_parts {
     struct bytes topic, payload, properties;
     uint8_t qos;
+    bool retain;
+    int64_t expires_us;
     uint64_t number, source;
 };
 

@@ -10,7 +10,10 @@
 struct errand {
     struct mail mail;    /* the recorder's own, as the next */
     struct recorder *by;
-    struct write *write; /* owned; dropped by the recorder before `done` */
+    /* Owned; dropped by the recorder before `done`. One, or several linked by `next`: they are applied in order up to the
+     * first that is refused, and all that were applied become durable in one commit. None at all: it is done when all
+     * that was posted before is, and has cost no commit. */
+    struct write *write;
     struct write_result result;
     void (*done)(struct errand *self); /* runs on the thread of the recorder that took it, once, when result is final */
 };
@@ -24,7 +27,8 @@ struct recorder {
     err (*record)(struct recorder *self, struct write *w, struct write_result *result) MUST;
 };
 
-/* What was kept, said on the store thread after the commit, in order. */
-struct event_sink {
-    void (*kept)(struct event_sink *self, const struct event *event); /* borrows the event, with its id */
+/* What was kept, said on the store thread after the commit, in the order of the commits and before the errands return. */
+struct kept_sink {
+    void (*event)(struct kept_sink *self, const struct event *event); /* borrows the event, with its id */
+    void (*retained)(struct kept_sink *self, struct message *message); /* borrows; an empty payload: deleted */
 };

@@ -39,6 +39,24 @@ struct document_rows {
     bool (*row)(struct document_rows *self, struct bytes name, struct bytes json, int64_t time_us);
 };
 
+struct client_rows {
+    bool (*row)(struct client_rows *self, const struct client_record *client);
+};
+struct client_watch_rows {
+    bool (*row)(struct client_watch_rows *self, uint64_t session, const struct client_watch *watch);
+};
+/* `message` is lent with its holder: whoever keeps it shares it. NULL for a delivery that was released. Deliveries of one
+ * message lent one behind the other may be of the same struct. */
+struct delivery_rows {
+    bool (*row)(struct delivery_rows *self, const struct client_delivery *delivery, struct message *message);
+};
+struct received_rows {
+    bool (*row)(struct received_rows *self, uint64_t session, uint16_t packet_id);
+};
+struct retained_rows {
+    bool (*row)(struct retained_rows *self, struct message *message); /* lent as above */
+};
+
 enum connected_filter { CONNECTED_ANY = 0, CONNECTED_YES, CONNECTED_NO };
 
 /* Devices in the order of their ids. Empty views mean "any". */
@@ -46,7 +64,25 @@ struct device_query {
     struct bytes search; /* part of the id or the group, ASCII case does not matter */
     struct bytes group;
     struct bytes state; /* as device_state() says it */
-    enum connected_filter connected;
+    struct client_rows {
+    bool (*row)(struct client_rows *self, const struct client_record *client);
+};
+struct client_watch_rows {
+    bool (*row)(struct client_watch_rows *self, uint64_t session, const struct client_watch *watch);
+};
+/* `message` is lent with its holder: whoever keeps it shares it. NULL for a delivery that was released. Deliveries of one
+ * message lent one behind the other may be of the same struct. */
+struct delivery_rows {
+    bool (*row)(struct delivery_rows *self, const struct client_delivery *delivery, struct message *message);
+};
+struct received_rows {
+    bool (*row)(struct received_rows *self, uint64_t session, uint16_t packet_id);
+};
+struct retained_rows {
+    bool (*row)(struct retained_rows *self, struct message *message); /* lent as above */
+};
+
+enum connected_filter connected;
     struct bytes after; /* ids behind this one */
     size_t limit;       /* 1 to PAGE_MAX */
 };
@@ -90,6 +126,13 @@ struct store_reader {
     err (*count_operators)(struct store_reader *self, uint64_t *out) MUST;
     err (*list_sessions)(struct store_reader *self, int64_t now_us, struct session_rows *rows) MUST; /* alive at now_us */
     err (*find_session)(struct store_reader *self, const uint8_t hash[TOKEN_HASH], struct session_record *out) MUST;
+    /* The sessions of clients and what they left, whole, for the start. Deliveries by session and number, rising. What
+     * stands in no known session is not told. */
+    err (*list_clients)(struct store_reader *self, struct client_rows *rows) MUST;
+    err (*list_client_watches)(struct store_reader *self, struct client_watch_rows *rows) MUST;
+    err (*list_deliveries)(struct store_reader *self, struct delivery_rows *rows) MUST;
+    err (*list_received)(struct store_reader *self, struct received_rows *rows) MUST;
+    err (*list_retained)(struct store_reader *self, struct retained_rows *rows) MUST;
     err (*counts)(struct store_reader *self, struct store_counts *out) MUST;
     void (*close)(struct store_reader *self);
 };

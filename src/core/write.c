@@ -93,7 +93,89 @@ struct write *write_plain(const struct write *from)
     return w;
 }
 
+struct write *write_client(const struct client_record *record, int64_t now_us)
+{
+    struct write *w = mem_take(1, sizeof *w + record->client_id.len);
+    if (!w)
+        return NULL;
+    struct tail tail = {(uint8_t *)(w + 1)};
+    w->kind = WRITE_CLIENT;
+    w->now_us = now_us;
+    w->as.client = *record;
+    w->as.client.client_id = keep(&tail, record->client_id);
+    if (record->will)
+        message_share(record->will);
+    return w;
+}
+
+static struct write *about_watch(enum write_kind kind, uint64_t session, const struct client_watch *watch,
+                                 int64_t now_us)
+{
+    struct write *w = mem_take(1, sizeof *w + watch->filter.len);
+    if (!w)
+        return NULL;
+    struct tail tail = {(uint8_t *)(w + 1)};
+    w->kind = kind;
+    w->now_us = now_us;
+    w->as.watch.session = session;
+    w->as.watch.watch = *watch;
+    w->as.watch.watch.filter = keep(&tail, watch->filter);
+    return w;
+}
+
+struct write *write_client_watch(uint64_t session, const struct client_watch *watch, int64_t now_us)
+{
+    return about_watch(WRITE_CLIENT_WATCH, session, watch, now_us);
+}
+
+struct write *write_client_unwatch(uint64_t session, struct bytes filter, int64_t now_us)
+{
+    return about_watch(WRITE_CLIENT_UNWATCH, session, &(struct client_watch){.filter = filter}, now_us);
+}
+
+struct write *write_deliveries(struct message *message, const struct client_delivery *at, size_t count, int64_t now_us)
+{
+    struct write *w = mem_take(1, sizeof *w + count * sizeof *at);
+    if (!w)
+        return NULL;
+    struct client_delivery *copy = (struct client_delivery *)(w + 1);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = at[i];
+    w->kind = WRITE_DELIVERIES;
+    w->now_us = now_us;
+    w->as.deliveries.message = message_share(message);
+    w->as.deliveries.at = copy;
+    w->as.deliveries.count = count;
+    return w;
+}
+
+struct write *write_retained(struct message *message, int64_t now_us)
+{
+    struct write *w = MEM_NEW(struct write);
+    if (!w)
+        return NULL;
+    w->kind = WRITE_RETAINED;
+    w->now_us = now_us;
+    w->as.retained = message_share(message);
+    return w;
+}
+
+static void drop_one(struct write *w)
+{
+    if (w->kind == WRITE_CLIENT)
+        message_drop(w->as.client.will);
+    if (w->kind == WRITE_DELIVERIES)
+        message_drop(w->as.deliveries.message);
+    if (w->kind == WRITE_RETAINED)
+        message_drop(w->as.retained);
+    mem_drop(w);
+}
+
 void write_drop(struct write *w)
 {
-    mem_drop(w);
+    while (w) {
+        struct write *next = w->next;
+        drop_one(w);
+        w = next;
+    }
 }

@@ -3,6 +3,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "core/client.h"
 #include "core/device.h"
 #include "core/event.h"
 #include "core/sample.h"
@@ -40,18 +41,30 @@ enum write_kind {
     WRITE_ENROLMENT,       /* spends one use of a token and registers the device, both or neither */
     WRITE_RENEWAL,         /* a new certificate of a device: serial, expiry, fingerprint. ERR_ABSENT also when the device
                               was deleted and enrolled anew meanwhile: enrolled_us says which enrolment is meant */
-    WRITE_DEVICE_DELETE,   /* the device and all it left: telemetry, documents; its events stay */
+    WRITE_DEVICE_DELETE,   /* the device and all it left: telemetry, documents, the sessions of its clients; its events stay */
     WRITE_TOKEN,           /* a new enrolment token */
     WRITE_TOKEN_DELETE,
     WRITE_SETUP,           /* the one-time secret of the first account, replacing the former one */
     WRITE_OPERATOR,        /* the first account: only with the live one-time secret, which it spends */
     WRITE_SESSION,
     WRITE_SESSION_DELETE,
+    WRITE_CLIENT,          /* a client's session, new or changed: its record, by number. Whoever else had the same owner and
+                              client identifier goes with all it left, as by WRITE_CLIENT_DELETE */
+    WRITE_CLIENT_DELETE,   /* a client's session and all it left: subscriptions, deliveries, received identifiers */
+    WRITE_CLIENT_WATCH,    /* one subscription of a session, new or in place of the one with the same filter */
+    WRITE_CLIENT_UNWATCH,
+    WRITE_DELIVERIES,      /* one message for one or more sessions; kept once */
+    WRITE_RELEASED,        /* QoS 2: the client has the message; it is forgotten, its delivery stays until it is done */
+    WRITE_DELIVERED,       /* the delivery is over and forgotten */
+    WRITE_RECEIVED,        /* QoS 2: a packet identifier that the client used and has not released (MQTT 5.0, 4.3.3) */
+    WRITE_RECEIVED_DELETE,
+    WRITE_RETAINED,        /* the retained message of a topic; an empty payload deletes it (MQTT 5.0, 3.3.1.3) */
     WRITE_EXPIRE,          /* drops sessions, tokens and set-up secrets that ended before now_us */
     WRITE_KINDS
 };
 
 struct write {
+    struct write *next; /* another one that is to be kept together with this one; owned by it. NULL: none */
     enum write_kind kind;
     int64_t now_us; /* the server's clock when the write was made */
     union {
@@ -87,9 +100,29 @@ struct write {
         } operator;
         struct session_record session;
         uint8_t session_hash[TOKEN_HASH]; /* WRITE_SESSION_DELETE */
+        struct client_record client;      /* the will's message is shared */
+        uint64_t client_number;           /* WRITE_CLIENT_DELETE */
+        struct {
+            uint64_t session;
+            struct client_watch watch; /* WRITE_CLIENT_UNWATCH: its filter only */
+        } watch;
+        struct {
+            struct message *message; /* shared */
+            const struct client_delivery *at;
+            size_t count;
+        } deliveries;
+        struct {
+            uint64_t session, number; /* WRITE_RELEASED, WRITE_DELIVERED */
+        } delivery;
+        struct {
+            uint64_t session;
+            uint16_t packet_id;
+        } received;
+        struct message *retained; /* shared */
     } as;
 };
 
+/* Of an errand's writes: of the first that failed, else of the last one that has such a result. */
 struct write_result {
     err failed; /* OK: committed and durable */
     int64_t id; /* WRITE_EVENT */
@@ -101,5 +134,11 @@ struct write_result {
 struct write *write_samples(const char *device, struct samples samples, int64_t now_us);
 struct write *write_event(const struct event *event);
 struct write *write_document(const char *device, struct bytes name, struct bytes json, int64_t now_us);
+struct write *write_client(const struct client_record *record, int64_t now_us);
+struct write *write_client_watch(uint64_t session, const struct client_watch *watch, int64_t now_us);
+struct write *write_client_unwatch(uint64_t session, struct bytes filter, int64_t now_us);
+/* Shares the message, copies the deliveries. */
+struct write *write_deliveries(struct message *message, const struct client_delivery *at, size_t count, int64_t now_us);
+struct write *write_retained(struct message *message, int64_t now_us);
 struct write *write_plain(const struct write *from); /* for all the others: a copy of a value without views */
-void write_drop(struct write *w);                    /* takes; NULL is fine */
+void write_drop(struct write *w);                    /* takes, with all that hang on it; NULL is fine */
