@@ -1,0 +1,34 @@
+/* Retained messages (MQTT 5.0, 3.3.1.3) of one loop, found by topic filter. Each loop holds the same ones, told in the
+ * order of the commits; the messages are shared between loops. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "core/message.h"
+
+struct retained;
+
+struct retained_limits {
+    size_t messages_max;
+    size_t bytes_max; /* of topics, payloads and properties */
+};
+
+MUST err retained_open(const struct retained_limits *limits, uint64_t seed, struct retained **out); /* gives; copies limits */
+void retained_close(struct retained *r); /* takes; NULL is fine */
+
+/* Would this message fit? ERR_FULL when it is a new topic (or a larger message) and a limit is reached. Asked before it is kept, so that
+ * what is acknowledged can be held. A deletion always fits. */
+MUST err retained_admits(const struct retained *r, const struct message *message);
+/* Holds the message for its topic in place of the former one, beyond the limits if it must (what is kept is held);
+ * an empty payload removes it. ERR_MEMORY. */
+MUST err retained_put(struct retained *r, struct message *message);
+
+/* Calls `found` for each message that the filter matches and that has not expired at now_us (wall clock); those that have
+ * are removed on the way. Wildcards in the first level match no topic that begins with "$" (4.7.2). The walk visits only nodes
+ * that can match. `found` may not change the retained ones. Its answer false ends the walk. */
+struct retained_visitor {
+    bool (*found)(struct retained_visitor *self, struct message *message);
+};
+void retained_match(struct retained *r, struct bytes filter, int64_t now_us, struct retained_visitor *visitor);
+
+size_t retained_count(const struct retained *r);
+size_t retained_bytes(const struct retained *r);
