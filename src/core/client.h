@@ -1,12 +1,14 @@
-/* A client's session as it is kept beyond its connection: what MQTT 5.0, 4.1 calls the Session State of a session with an
- * expiry. Values that cross to the store; the live state stands in `session/`. */
+/* A client's session as it is kept beyond its connection: what MQTT 5.0, 4.1 calls the Session State of a session with
+ * an expiry. Values that cross to the store; the live state stands in `session/`. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include "core/message.h"
 #include "core/principal.h"
 
-enum { CLIENT_ID_MAX = 256 }; /* bytes of a client identifier; MQTT requires 23 (5.0, 3.1.3.1), its own bound is 65,535 */
+enum {
+    CLIENT_ID_MAX = 256
+}; /* bytes of a client identifier; MQTT requires 23 (5.0, 3.1.3.1), its own bound is 65,535 */
 
 enum { CLIENT_EXPIRY_NEVER = UINT32_MAX }; /* MQTT 5.0, 3.1.2.11.2 */
 
@@ -23,7 +25,7 @@ struct client_record {
 
 /* How a subscription wants its messages (MQTT 5.0, 3.8.3.1). */
 struct client_watch {
-    struct bytes filter; /* with "$share/{name}/" in front where it is shared */
+    struct bytes filter;      /* with "$share/{name}/" in front where it is shared */
     uint32_t subscription_id; /* 0: none */
     uint8_t qos;              /* granted */
     uint8_t flags;            /* CLIENT_WATCH_... */

@@ -25,7 +25,8 @@ struct inbox {
 void inbox_close(struct inbox *i);
 enum inbox_state inbox_find(const struct inbox *i, uint16_t packet_id);
 MUST err inbox_put(struct inbox *i, uint16_t packet_id, enum inbox_state state); /* adds or changes; ERR_MEMORY */
-void inbox_remove(struct inbox *i, uint16_t packet_id); /* one that is not there is fine; frees the memory of the last one */
-/* The connection ended: what was ARRIVING is forgotten, for it was not acknowledged (its outcome still may be kept: then it is put
- * again by whoever finishes it). */
+void inbox_remove(struct inbox *i,
+                  uint16_t packet_id); /* one that is not there is fine; frees the memory of the last one */
+/* The connection ended: what was ARRIVING is forgotten, for it was not acknowledged (its outcome still may be kept:
+ * then it is put again by whoever finishes it). */
 void inbox_detach(struct inbox *i);

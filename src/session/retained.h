@@ -12,19 +12,20 @@ struct retained_limits {
     size_t bytes_max; /* of topics, payloads and properties */
 };
 
-MUST err retained_open(const struct retained_limits *limits, uint64_t seed, struct retained **out); /* gives; copies limits */
-void retained_close(struct retained *r); /* takes; NULL is fine */
+MUST err retained_open(const struct retained_limits *limits, uint64_t seed,
+                       struct retained **out); /* gives; copies limits */
+void retained_close(struct retained *r);       /* takes; NULL is fine */
 
-/* Would this message fit? ERR_FULL when it is a new topic (or a larger message) and a limit is reached. Asked before it is kept, so that
- * what is acknowledged can be held. A deletion always fits. */
+/* Would this message fit? ERR_FULL when it is a new topic (or a larger message) and a limit is reached. Asked before it
+ * is kept, so that what is acknowledged can be held. A deletion always fits. */
 MUST err retained_admits(const struct retained *r, const struct message *message);
 /* Holds the message for its topic in place of the former one, beyond the limits if it must (what is kept is held);
  * an empty payload removes it. ERR_MEMORY. */
 MUST err retained_put(struct retained *r, struct message *message);
 
-/* Calls `found` for each message that the filter matches and that has not expired at now_us (wall clock); those that have
- * are removed on the way. Wildcards in the first level match no topic that begins with "$" (4.7.2). The walk visits only nodes
- * that can match. `found` may not change the retained ones. Its answer false ends the walk. */
+/* Calls `found` for each message that the filter matches and that has not expired at now_us (wall clock); those that
+ * have are removed on the way. Wildcards in the first level match no topic that begins with "$" (4.7.2). The walk
+ * visits only nodes that can match. `found` may not change the retained ones. Its answer false ends the walk. */
 struct retained_visitor {
     bool (*found)(struct retained_visitor *self, struct message *message);
 };
