@@ -23,7 +23,7 @@ struct session_view {
     uint64_t messages_in, messages_out; /* as `dropped` */
 };
 
-/* Called for each session, in the order of (principal, client id). Its answer false ends the listing. */
+/* Called for each session, in the order of session_name_order. Its answer false ends the listing. */
 struct session_rows_view {
     bool (*row)(struct session_rows_view *self, const struct session_view *session);
 };
@@ -34,18 +34,25 @@ struct watch_rows_view {
 
 enum connected_wish { SESSIONS_ALL = 0, SESSIONS_CONNECTED, SESSIONS_AWAY };
 
-struct session_query {
-    struct bytes search; /* part of the principal's id or of the client id; empty: any */
-    enum connected_wish connected;
-    struct bytes after_principal, after_client; /* only those behind this pair; both empty: from the first */
-    size_t limit;                               /* 1 to PAGE_MAX */
-};
-
 /* Names one session: principals of different kinds may bear one id. */
 struct session_name {
     struct principal who;
     struct bytes client_id;
 };
+
+/* The order of listings: by principal's id, its kind, the client id. Less than 0: a stands before b; 0: they are one.
+ */
+int session_name_order(const struct session_name *a, const struct session_name *b);
+
+struct session_query {
+    struct bytes
+        search; /* part of the principal's id or of the client id, in ASCII without regard to case; empty: any */
+    enum connected_wish connected;
+    const struct session_name *after; /* only those behind it; NULL: from the first */
+    size_t limit;                     /* 1 to PAGE_MAX */
+};
+/* Is it among those that the query searches for? Regardless of `after` and `limit`. */
+bool session_is_wanted(const struct session_query *query, const struct session_view *session);
 
 /* What happens to a session that is ended by an operator. */
 enum kick_how {
