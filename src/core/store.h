@@ -64,25 +64,7 @@ struct device_query {
     struct bytes search; /* part of the id or the group, ASCII case does not matter */
     struct bytes group;
     struct bytes state; /* as device_state() says it */
-    struct client_rows {
-    bool (*row)(struct client_rows *self, const struct client_record *client);
-};
-struct client_watch_rows {
-    bool (*row)(struct client_watch_rows *self, uint64_t session, const struct client_watch *watch);
-};
-/* `message` is lent with its holder: whoever keeps it shares it. NULL for a delivery that was released. Deliveries of one
- * message lent one behind the other may be of the same struct. */
-struct delivery_rows {
-    bool (*row)(struct delivery_rows *self, const struct client_delivery *delivery, struct message *message);
-};
-struct received_rows {
-    bool (*row)(struct received_rows *self, uint64_t session, uint16_t packet_id);
-};
-struct retained_rows {
-    bool (*row)(struct retained_rows *self, struct message *message); /* lent as above */
-};
-
-enum connected_filter connected;
+    enum connected_filter connected;
     struct bytes after; /* ids behind this one */
     size_t limit;       /* 1 to PAGE_MAX */
 };
