@@ -12,6 +12,7 @@
 #include <openssl/err.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 static const struct fault no_memory = {ERR_MEMORY, "tls: no memory"};
 static const struct fault again = {ERR_AGAIN, "tls: waits for the network"};
@@ -23,6 +24,7 @@ static const struct fault no_certificate = {ERR_ABSENT, "tls: the peer showed no
 enum { TROUBLE_TEXT = 160 };
 
 struct tls {
+    struct tls_engine *engine;
     struct tls_context *ctx;
     SSL *ssl;
     int fd;
@@ -67,6 +69,28 @@ err tls_open(struct tls_context *ctx, int fd, struct tls **out)
     }
     *out = tls;
     return OK;
+}
+
+err tls_accept(struct tls_context *ctx, struct tls_engine *engine, int fd, struct tls **out)
+{
+    TRY(tls_open(ctx, fd, out));
+    (*out)->engine = engine;
+    return OK;
+}
+
+void tls_move(struct tls *tls, struct tls_engine *engine)
+{
+    tls->engine = engine;
+}
+
+/* The head is what goes before a ServerHello (RFC 8446, 5.1). What the client said is thrown away, since a socket that is
+ * closed with unread bytes takes back what was sent. */
+void tls_refuse(int fd)
+{
+    static const uint8_t alert[] = {21, 3, 3, 0, 2, 2, 80};
+    (void)send(fd, alert, sizeof alert, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)shutdown(fd, SHUT_WR);
+    (void)recv(fd, NULL, TLS_BATCH, MSG_TRUNC | MSG_DONTWAIT);
 }
 
 void tls_close(struct tls *tls)
@@ -199,6 +223,11 @@ err tls_peer_certificate(const struct tls *tls, struct buffer *out)
     (void)i2d_X509(leaf, &at);
     buffer_filled(out, (size_t)len);
     return OK;
+}
+
+bool tls_resumed(const struct tls *tls)
+{
+    return SSL_session_reused(tls->ssl) == 1;
 }
 
 const char *tls_version(const struct tls *tls)

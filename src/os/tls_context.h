@@ -12,8 +12,8 @@ enum { ALPN_MAX = 32 };
 struct tls_context {
     atomic_uint holders;
     SSL_CTX *ssl;
-    BIO_METHOD *socket; /* os/tls_socket.h */
-    char *server_name;  /* clients: the SNI; NULL for an IP address (RFC 6066, 3) and for servers */
+    BIO_METHOD *socket;         /* os/tls_socket.h */
+    char *server_name;          /* clients: the SNI; NULL for an IP address (RFC 6066, 3) and for servers */
     uint8_t alpn[ALPN_MAX + 1]; /* RFC 7301, 3.1: length and name */
     size_t alpn_len;            /* 0: none */
 };
