@@ -1,8 +1,8 @@
 /* An event loop on epoll.
  *
- * One turn: wait for events or the first timer, read the clock once, tell the watchers, fire what is due. The mailbox
- * and the stop signal are watchers like all others. A watcher that is unwatched in a callback may be freed at once:
- * what the same turn still holds for it is forgotten. */
+ * One turn: wait for events or the first timer, read the clock once, tell the watchers, fire what is due, do what was
+ * left for the turn's end. The mailbox and the stop signal are watchers like all others. A watcher that is unwatched in
+ * a callback may be freed at once: what the same turn still holds for it is forgotten. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/loop.h"
 
@@ -42,6 +42,8 @@ struct loop {
 
     struct timer **heap; /* heap[0] is due first; a timer's place is its index + 1 */
     size_t timers, heap_room;
+
+    struct turn_end *ends; /* the last one asked for first: they are independent of each other */
 
     struct epoll_event events[EVENTS_MAX];
     int event_count, event_at; /* those behind event_at are still to be told */
@@ -277,6 +279,24 @@ static void tell_watchers(struct loop *loop)
     loop->event_at = loop->event_count = 0;
 }
 
+void loop_at_turn_end(struct loop *loop, struct turn_end *t)
+{
+    if (t->set)
+        return;
+    t->set = true;
+    t->next = loop->ends;
+    loop->ends = t;
+}
+
+static void end_turn(struct loop *loop)
+{
+    for (struct turn_end *t; (t = loop->ends);) {
+        loop->ends = t->next;
+        t->set = false;
+        t->over(t);
+    }
+}
+
 static err turn(struct loop *loop)
 {
     int count = epoll_wait(loop->epoll, loop->events, EVENTS_MAX, wait_ms(loop));
@@ -286,6 +306,7 @@ static err turn(struct loop *loop)
     loop->event_count = count < 0 ? 0 : count;
     tell_watchers(loop);
     fire_timers(loop);
+    end_turn(loop);
     return OK;
 }
 
@@ -294,6 +315,7 @@ err loop_run(struct loop *loop)
     err e = OK;
     loop->now_ms = monotonic_ms(loop->clock);
     loop->running = true;
+    end_turn(loop); /* what was asked for before the first turn */
     while (!e && !atomic_exchange(&loop->stopping, false))
         e = turn(loop);
     loop->running = false;

@@ -21,22 +21,35 @@ struct timer {
     void (*due)(struct timer *self);
 };
 
-MUST err loop_open(const struct clock *clock, size_t mailbox_max, struct loop **out); /* borrows clock; gives */
-void loop_close(struct loop *loop); /* takes; after loop_run returned. Watchers and timers are forgotten. NULL is fine */
+/* What is to be done once when a turn is over: after all its watchers, mails and timers, before the loop sleeps.
+ * Embedded in its owner; zero is unset. */
+struct turn_end {
+    struct turn_end *next; /* the loop's own, as the next */
+    bool set;
+    void (*over)(struct turn_end *self);
+};
 
-MUST err loop_run(struct loop *loop);  /* until loop_stop; ERR_IO when epoll itself fails */
-void loop_stop(struct loop *loop);     /* after the current turn; from any thread, and from a signal handler */
+MUST err loop_open(const struct clock *clock, size_t mailbox_max, struct loop **out); /* borrows clock; gives */
+void loop_close(
+    struct loop *loop); /* takes; after loop_run returned. Watchers and timers are forgotten. NULL is fine */
+
+MUST err loop_run(struct loop *loop); /* until loop_stop; ERR_IO when epoll itself fails */
+void loop_stop(struct loop *loop);    /* after the current turn; from any thread, and from a signal handler */
 
 MUST err loop_watch(struct loop *loop, struct watcher *w, uint32_t events);
 MUST err loop_rewatch(struct loop *loop, struct watcher *w, uint32_t events);
 void loop_unwatch(struct loop *loop, struct watcher *w); /* before its fd is closed; safe inside any callback */
 
-/* Due after_ms from loop_now_ms. 0: at the end of this turn, when all watchers and mails that were ready have been told;
- * set by a timer that fires, it is one millisecond at the earliest. ERR_MEMORY when the heap can't grow; a timer that is set
- * already moves without needing memory. */
+/* Due after_ms from loop_now_ms. 0: at the end of this turn, when all watchers and mails that were ready have been
+ * told; set by a timer that fires, it is one millisecond at the earliest. ERR_MEMORY when the heap can't grow; a timer
+ * that is set already moves without needing memory. */
 MUST err loop_timer_set(struct loop *loop, struct timer *t, int64_t after_ms);
 void loop_timer_clear(struct loop *loop, struct timer *t); /* an unset timer is fine; safe inside any callback */
 
-int64_t loop_now_ms(const struct loop *loop);        /* monotonic; read once per wake-up, so it is cheap */
+/* At the end of this turn, once, however often it is asked for. Asked for by another one that runs: at this turn's end
+ * too. The loop borrows it until then; loop_close forgets it. */
+void loop_at_turn_end(struct loop *loop, struct turn_end *t);
+
+int64_t loop_now_ms(const struct loop *loop); /* monotonic; read once per wake-up, so it is cheap */
 const struct clock *loop_clock(const struct loop *loop);
-struct mailbox *loop_mailbox(struct loop *loop);     /* lends for the loop's life */
+struct mailbox *loop_mailbox(struct loop *loop); /* lends for the loop's life */

@@ -123,6 +123,28 @@ err mailbox_post(struct mailbox *box, struct mail *mail)
     return fits ? OK : &full;
 }
 
+static struct chain chain_of(struct mail *first, unsigned counted)
+{
+    struct chain mails = {first, first, 1};
+    for (first->counted = counted; mails.last->next; mails.count++) {
+        mails.last = mails.last->next;
+        mails.last->counted = counted;
+    }
+    return mails;
+}
+
+bool mailbox_post_all(struct mailbox *box, struct mail *first)
+{
+    struct chain mails = chain_of(first, 1);
+    lock(box);
+    box->counted += mails.count;
+    box->posted += mails.count;
+    append(box, &mails);
+    bool has_room = box->counted < box->max;
+    unlock(box);
+    return has_room;
+}
+
 void mailbox_answer(struct mailbox *box, struct mail *mail)
 {
     mail->next = NULL;
@@ -131,11 +153,7 @@ void mailbox_answer(struct mailbox *box, struct mail *mail)
 
 void mailbox_answer_all(struct mailbox *box, struct mail *first)
 {
-    struct chain mails = {first, first, 1};
-    for (first->counted = 0; mails.last->next; mails.count++) {
-        mails.last = mails.last->next;
-        mails.last->counted = 0;
-    }
+    struct chain mails = chain_of(first, 0);
     lock(box);
     append(box, &mails);
     unlock(box);

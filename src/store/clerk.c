@@ -10,13 +10,12 @@
 
 #include "base/list.h"
 #include "base/memory.h"
+#include "store/desk.h"
 #include "store/trouble.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <string.h>
 
 static const struct fault no_memory = {ERR_MEMORY, "clerk: no memory"};
 static const struct fault no_thread = {ERR_IO, "clerk: the store thread cannot be started"};
@@ -25,21 +24,6 @@ static const struct fault closed = {ERR_CLOSED, "clerk: the store thread has end
 
 enum { PROBE_MS = 1000, NOTE_DETAIL_MAX = 512 };
 
-/* Errands in order, linked by their mails, which no mailbox holds meanwhile. */
-struct pile {
-    struct mail *first, *last;
-    size_t count;
-};
-
-/* One recorder. */
-struct desk {
-    struct recorder port;
-    struct clerk *clerk;
-    struct mailbox *home; /* NULL: errands are done on the store thread */
-    struct pile answers;  /* the store thread's: to be sent home together */
-    struct desk *next;    /* the store thread's: another one with answers */
-};
-
 struct stop {
     struct mail mail;
     bool wanted;
@@ -47,16 +31,12 @@ struct stop {
 
 struct clerk {
     struct clerk_options how;
-    struct mailbox *box;
     pthread_t thread;
-    bool ended; /* the thread is over, and with it all that could post at the same time: nothing more is taken */
+    struct intake intake;
     struct desk desks[CLERK_RECORDERS_MAX];
     size_t desk_count;
-    struct desk own; /* the home of errands whose maker waits in record() */
 
     /* The store thread's. */
-    struct pile pile;
-    struct desk *answered; /* those with answers */
     struct stop stop;
     struct trouble trouble;
 
@@ -64,130 +44,18 @@ struct clerk {
     struct clerk_health health;
 };
 
-/* --- errands on their way --- */
-
-static struct errand *errand_of(struct mail *mail)
-{
-    return CONTAINER(mail, struct errand, mail);
-}
-
-static struct desk *desk_of(struct recorder *port)
-{
-    return CONTAINER(port, struct desk, port);
-}
-
-static void pile_add(struct pile *p, struct mail *mail)
-{
-    mail->next = NULL;
-    if (p->last)
-        p->last->next = mail;
-    else
-        p->first = mail;
-    p->last = mail;
-    p->count++;
-}
-
-static struct mail *pile_take(struct pile *p)
-{
-    struct mail *mail = p->first;
-    if (!mail)
-        return NULL;
-    p->first = mail->next;
-    if (!p->first)
-        p->last = NULL;
-    p->count--;
-    return mail;
-}
-
-/* Runs on the store thread. */
-static void errand_arrives(struct mail *mail)
-{
-    pile_add(&desk_of(errand_of(mail)->by)->clerk->pile, mail);
-}
-
-/* Runs on the thread of the errand's home. */
-static void errand_returns(struct mail *mail)
-{
-    struct errand *errand = errand_of(mail);
-    errand->done(errand);
-}
-
-static void answer(struct errand *errand)
-{
-    struct desk *desk = desk_of(errand->by);
-    write_drop(errand->write);
-    errand->write = NULL;
-    errand->mail.open = errand_returns;
-    if (!desk->home) {
-        errand->done(errand);
-        return;
-    }
-    if (!desk->answers.first) {
-        desk->next = desk->clerk->answered;
-        desk->clerk->answered = desk;
-    }
-    pile_add(&desk->answers, &errand->mail);
-}
-
-/* One wake-up for each home, so that a loop hears of a whole batch at once and answers each of its peers with one
- * write. */
 static void answer_all(struct clerk *clerk, struct pile *errands)
 {
     for (struct mail *mail; (mail = pile_take(errands));)
-        answer(errand_of(mail));
-    for (struct desk *desk; (desk = clerk->answered);) {
-        struct mail *first = desk->answers.first;
-        clerk->answered = desk->next;
-        desk->answers = (struct pile){0};
-        mailbox_answer_all(desk->home, first);
-    }
-}
-
-static err post(struct recorder *port, struct errand *errand)
-{
-    struct clerk *clerk = desk_of(port)->clerk;
-    errand->by = port;
-    errand->mail.open = errand_arrives;
-    return clerk->ended ? &closed : mailbox_post(clerk->box, &errand->mail);
-}
-
-struct waiter {
-    struct errand errand;
-    sem_t ready;
-};
-
-static void wake(struct errand *errand)
-{
-    (void)sem_post(&CONTAINER(errand, struct waiter, errand)->ready); /* fails for a count that is never reached */
-}
-
-static err wait_for(struct clerk *clerk, struct waiter *waiter)
-{
-    TRY(post(&clerk->own.port, &waiter->errand));
-    while (sem_wait(&waiter->ready) && errno == EINTR)
-        ;
-    return waiter->errand.result.failed;
-}
-
-static err record(struct recorder *port, struct write *w, struct write_result *result)
-{
-    struct waiter waiter = {.errand = {.write = w, .done = wake}};
-    if (sem_init(&waiter.ready, 0, 0))
-        abort(); /* fails for a count that is too large only */
-    err e = wait_for(desk_of(port)->clerk, &waiter);
-    (void)sem_destroy(&waiter.ready);
-    write_drop(waiter.errand.write); /* still ours when it could not be posted */
-    if (result) {
-        *result = waiter.errand.result;
-        result->failed = e;
-    }
-    return e;
+        desk_answer(errand_of(mail));
+    answers_send(&clerk->intake);
 }
 
 /* --- a batch --- */
 
 struct batch {
     struct pile errands;
+    size_t writes; /* of all errands */
     struct note notes[TROUBLE_NOTES_MAX + 1];
     int64_t note_ids[TROUBLE_NOTES_MAX + 1];
     size_t note_count;
@@ -218,15 +86,42 @@ static err apply_notes(struct clerk *clerk, struct batch *batch)
     return OK;
 }
 
-static err apply_errands(struct clerk *clerk, struct batch *batch)
+/* The result of one write into that of its errand. */
+static void add_result(struct write_result *total, const struct write_result *one)
+{
+    if (one->id)
+        total->id = one->id;
+    if (one->group[0])
+        memcpy(total->group, one->group, sizeof total->group);
+}
+
+/* Applies an errand's writes up to the first that is refused: that one and those behind it are dropped, so what hangs
+ * on the errand afterwards is what is kept. An event learns its id here. */
+static err apply_errand(struct clerk *clerk, struct errand *errand)
 {
     struct store_writer *writer = clerk->how.writer;
-    for (struct mail *mail = batch->errands.first; mail; mail = mail->next) {
-        struct errand *errand = errand_of(mail);
-        errand->result.failed = writer->apply(writer, errand->write, &errand->result);
-        if (errand->result.failed && !is_own(errand->result.failed->kind))
-            return errand->result.failed;
+    for (struct write **at = &errand->write; *at; at = &(*at)->next) {
+        struct write_result one = {.failed = OK};
+        one.failed = writer->apply(writer, *at, &one);
+        if (one.failed && !is_own(one.failed->kind))
+            return one.failed;
+        if (one.failed) {
+            errand->result.failed = one.failed;
+            write_drop(*at);
+            *at = NULL;
+            return OK;
+        }
+        if ((*at)->kind == WRITE_EVENT)
+            (*at)->as.event.id = one.id;
+        add_result(&errand->result, &one);
     }
+    return OK;
+}
+
+static err apply_errands(struct clerk *clerk, struct batch *batch)
+{
+    for (struct mail *mail = batch->errands.first; mail; mail = mail->next)
+        TRY(apply_errand(clerk, errand_of(mail)));
     return OK;
 }
 
@@ -244,7 +139,7 @@ static err commit(struct clerk *clerk, struct batch *batch)
     return e;
 }
 
-static void tell_notes(struct clerk *clerk, const struct batch *batch)
+static void tell_notes(struct kept_sink *sink, const struct batch *batch)
 {
     SCOPED(buffer_drop) struct buffer detail = {.max = NOTE_DETAIL_MAX};
     for (size_t i = 0; i < batch->note_count; i++) {
@@ -252,30 +147,39 @@ static void tell_notes(struct clerk *clerk, const struct batch *batch)
         if (note_event(&batch->notes[i], &detail, &event))
             continue; /* no memory: it is kept, and whoever resumes from an older id reads it */
         event.id = batch->note_ids[i];
-        clerk->how.sink->kept(clerk->how.sink, &event);
+        sink->event(sink, &event);
     }
 }
 
-static void tell_events(struct clerk *clerk, const struct batch *batch)
+static void tell_write(struct kept_sink *sink, const struct write *w)
 {
-    if (!clerk->how.sink)
+    if (w->kind == WRITE_EVENT && sink->event)
+        sink->event(sink, &w->as.event);
+    if (w->kind == WRITE_RETAINED && sink->retained)
+        sink->retained(sink, w->as.retained);
+}
+
+static void tell_kept(struct clerk *clerk, const struct batch *batch)
+{
+    struct kept_sink *sink = clerk->how.sink;
+    if (!sink)
         return;
-    tell_notes(clerk, batch);
-    for (const struct mail *mail = batch->errands.first; mail; mail = mail->next) {
-        const struct errand *errand = (const struct errand *)mail;
-        if (errand->write->kind != WRITE_EVENT || errand->result.failed)
-            continue;
-        struct event event = errand->write->as.event;
-        event.id = errand->result.id;
-        clerk->how.sink->kept(clerk->how.sink, &event);
-    }
+    if (sink->event)
+        tell_notes(sink, batch);
+    for (struct mail *mail = batch->errands.first; mail; mail = mail->next)
+        for (const struct write *w = errand_of(mail)->write; w; w = w->next)
+            tell_write(sink, w);
 }
 
-/* Nothing of a spoiled batch is kept, so no result of it means anything. */
-static void fail_all(struct pile *errands, err why)
+/* Nothing of a spoiled batch is kept, so no result of it means anything: a refusal neither. An errand that brought
+ * nothing has nothing that could fail. */
+static void fail_batch(struct batch *batch, err why)
 {
-    for (struct mail *mail = errands->first; mail; mail = mail->next)
-        errand_of(mail)->result = (struct write_result){.failed = why};
+    for (struct mail *mail = batch->errands.first; mail; mail = mail->next) {
+        struct errand *errand = errand_of(mail);
+        if (errand->write || errand->result.failed)
+            errand->result = (struct write_result){.failed = why};
+    }
 }
 
 static void publish_health(struct clerk *clerk, const struct batch *batch, int64_t took_us, err failed)
@@ -289,12 +193,12 @@ static void publish_health(struct clerk *clerk, const struct batch *batch, int64
         h->failed_batches++;
     } else {
         h->commits++;
-        h->writes += batch->errands.count;
+        h->writes += batch->writes;
         h->commit_us = took_us > 0 ? took_us : 0; /* the wall clock may have been set back */
         if (h->commit_us > h->commit_us_max)
             h->commit_us_max = h->commit_us;
-        if (batch->errands.count > h->batch_high_water)
-            h->batch_high_water = batch->errands.count;
+        if (batch->writes > h->batch_high_water)
+            h->batch_high_water = batch->writes;
     }
     (void)pthread_mutex_unlock(&clerk->lock);
 }
@@ -303,7 +207,7 @@ static void judge(struct clerk *clerk, const struct batch *batch, err failed)
 {
     const struct log *log = &clerk->how.log;
     if (failed) {
-        if (trouble_failed(&clerk->trouble, moment_of(clerk), failed, batch->errands.count))
+        if (trouble_failed(&clerk->trouble, moment_of(clerk), failed, batch->writes))
             log_line(log, LOG_ERROR, "the store does not commit", "why=\"%s\"", failed->text);
     } else if (trouble_passed(&clerk->trouble, batch->notes, batch->note_count)) {
         log_line(log, LOG_WARN, "the store commits again", "refused=%llu",
@@ -311,21 +215,37 @@ static void judge(struct clerk *clerk, const struct batch *batch, err failed)
     }
 }
 
+static void fill(struct batch *batch, struct pile *from, size_t writes_max)
+{
+    while (batch->writes < writes_max && from->first) {
+        struct mail *mail = pile_take(from);
+        struct errand *errand = errand_of(mail);
+        errand->result = (struct write_result){.failed = OK};
+        for (const struct write *w = errand->write; w; w = w->next)
+            batch->writes++;
+        pile_add(&batch->errands, mail);
+    }
+}
+
+static void keep(struct clerk *clerk, struct batch *batch, struct moment start)
+{
+    err failed = commit(clerk, batch);
+    judge(clerk, batch, failed);
+    publish_health(clerk, batch, wall_us(clerk->how.clock) - start.wall_us, failed);
+    if (failed)
+        fail_batch(batch, failed);
+    else
+        tell_kept(clerk, batch);
+}
+
 static void run_batch(struct clerk *clerk)
 {
     struct batch batch = {.note_count = 0};
-    while (batch.errands.count < clerk->how.batch_max && clerk->pile.first)
-        pile_add(&batch.errands, pile_take(&clerk->pile));
     struct moment start = moment_of(clerk);
+    fill(&batch, &clerk->intake.pile, clerk->how.batch_max);
     batch.note_count = trouble_notes(&clerk->trouble, start, batch.notes);
-
-    err failed = commit(clerk, &batch);
-    judge(clerk, &batch, failed);
-    publish_health(clerk, &batch, wall_us(clerk->how.clock) - start.wall_us, failed);
-    if (failed)
-        fail_all(&batch.errands, failed);
-    else
-        tell_events(clerk, &batch);
+    if (batch.writes || batch.note_count || !batch.errands.first) /* else they came for the order alone */
+        keep(clerk, &batch, start);
     answer_all(clerk, &batch.errands);
 }
 
@@ -340,11 +260,11 @@ static void stop_arrives(struct mail *mail)
 static void gather(struct clerk *clerk)
 {
     bool sound = clerk->trouble.state == CLERK_OK;
-    struct mail *mail = mailbox_take(clerk->box, clerk->stop.wanted ? 0 : sound ? -1 : PROBE_MS);
+    struct mail *mail = mailbox_take(clerk->intake.box, clerk->stop.wanted ? 0 : sound ? -1 : PROBE_MS);
     if (!mail)
         return;
     mail->open(mail);
-    (void)mailbox_deliver(clerk->box); /* how many does not matter */
+    (void)mailbox_deliver(clerk->intake.box); /* how many does not matter */
 }
 
 static void *run(void *self)
@@ -353,11 +273,11 @@ static void *run(void *self)
     (void)pthread_setname_np(pthread_self(), "store"); /* for people who look at threads; nothing depends on it */
     for (;;) {
         gather(clerk);
-        if (clerk->trouble.state != CLERK_OK && !clerk->pile.first)
+        if (clerk->trouble.state != CLERK_OK && !clerk->intake.pile.first)
             run_batch(clerk); /* of notes alone */
-        while (clerk->pile.first)
+        while (clerk->intake.pile.first)
             run_batch(clerk);
-        if (clerk->stop.wanted && !mailbox_deliver(clerk->box))
+        if (clerk->stop.wanted && !mailbox_deliver(clerk->intake.box))
             return NULL;
     }
 }
@@ -383,17 +303,16 @@ err clerk_start(const struct clerk_options *options, struct clerk **out)
         return &no_memory;
     clerk->how = *options;
     clerk->stop.mail.open = stop_arrives;
-    clerk->own = (struct desk){.port = {post, record}, .clerk = clerk};
     clerk->trouble.since_us = clerk->health.since_us = wall_us(options->clock);
     if (pthread_mutex_init(&clerk->lock, NULL)) {
         mem_drop(clerk);
         return &no_memory;
     }
-    err e = mailbox_open(options->queue_max, &clerk->box);
+    err e = mailbox_open(options->queue_max, &clerk->intake.box);
     if (!e)
         e = start_thread(clerk);
     if (e) {
-        clerk->ended = true; /* it never began */
+        clerk->intake.ended = true; /* it never began */
         clerk_close(clerk);
         return e;
     }
@@ -401,16 +320,25 @@ err clerk_start(const struct clerk_options *options, struct clerk **out)
     return OK;
 }
 
+/* What was posted too late to be taken up. */
+static void refuse_late(struct clerk *clerk)
+{
+    (void)mailbox_deliver(clerk->intake.box); /* how many does not matter */
+    for (struct mail *mail = clerk->intake.pile.first; mail; mail = mail->next)
+        errand_of(mail)->result = (struct write_result){.failed = &closed};
+    answer_all(clerk, &clerk->intake.pile);
+}
+
 void clerk_stop(struct clerk *clerk)
 {
-    if (!clerk || clerk->ended)
+    if (!clerk || clerk->intake.ended)
         return;
-    mailbox_answer(clerk->box, &clerk->stop.mail); /* there is room for it even when the box is full */
+    for (size_t i = 0; i < clerk->desk_count; i++)
+        desk_hand_over(&clerk->desks[i]);                 /* of loops whose last turn is over */
+    mailbox_answer(clerk->intake.box, &clerk->stop.mail); /* there is room for it even when the box is full */
     (void)pthread_join(clerk->thread, NULL);
-    clerk->ended = true;
-    (void)mailbox_deliver(clerk->box); /* whoever posted too late learns it */
-    fail_all(&clerk->pile, &closed);
-    answer_all(clerk, &clerk->pile);
+    clerk->intake.ended = true;
+    refuse_late(clerk);
 }
 
 void clerk_close(struct clerk *clerk)
@@ -418,17 +346,33 @@ void clerk_close(struct clerk *clerk)
     if (!clerk)
         return;
     clerk_stop(clerk);
-    mailbox_close(clerk->box);
+    mailbox_close(clerk->intake.box);
     (void)pthread_mutex_destroy(&clerk->lock);
     mem_drop(clerk);
 }
 
-err clerk_recorder(struct clerk *clerk, struct mailbox *home, struct recorder **out)
+static err new_desk(struct clerk *clerk, struct desk **out)
 {
     if (clerk->desk_count == CLERK_RECORDERS_MAX)
         return &many_recorders;
-    struct desk *desk = &clerk->desks[clerk->desk_count++];
-    *desk = (struct desk){.port = {post, record}, .clerk = clerk, .home = home};
+    *out = &clerk->desks[clerk->desk_count++];
+    return OK;
+}
+
+err clerk_recorder(struct clerk *clerk, struct mailbox *home, struct recorder **out)
+{
+    struct desk *desk;
+    TRY(new_desk(clerk, &desk));
+    desk_open(desk, &clerk->intake, home);
+    *out = &desk->port;
+    return OK;
+}
+
+err clerk_loop_recorder(struct clerk *clerk, struct loop *loop, struct recorder **out)
+{
+    struct desk *desk;
+    TRY(new_desk(clerk, &desk));
+    desk_open_loop(desk, &clerk->intake, loop);
     *out = &desk->port;
     return OK;
 }
@@ -438,5 +382,5 @@ void clerk_read_health(struct clerk *clerk, struct clerk_health *out)
     (void)pthread_mutex_lock(&clerk->lock);
     *out = clerk->health;
     (void)pthread_mutex_unlock(&clerk->lock);
-    mailbox_read_counts(clerk->box, &out->queue);
+    mailbox_read_counts(clerk->intake.box, &out->queue);
 }

@@ -56,23 +56,30 @@ static err apply_now(struct world *w, const struct write *write)
     return failed;
 }
 
+/* As the clerk does it: up to the first write that is refused. */
+static void apply_errand(struct world *w, struct errand *e)
+{
+    e->result = (struct write_result){.failed = OK};
+    for (const struct write *write = e->write; write && !e->result.failed; write = write->next) {
+        e->result.failed = w->writer->apply(w->writer, write, &e->result);
+        holds(w, !err_is(e->result.failed, ERR_MEMORY) && !err_is(e->result.failed, ERR_IO));
+    }
+}
+
 void store_commit(struct world *w)
 {
     if (w->mood == STORE_SLOW || !w->waiting_count)
         return;
     must(!w->writer->begin(w->writer));
-    for (size_t i = 0; i < w->waiting_count; i++) {
-        struct errand *e = w->waiting[i];
-        e->result.failed = w->writer->apply(w->writer, e->write, &e->result);
-        holds(w, !err_is(e->result.failed, ERR_MEMORY) && !err_is(e->result.failed, ERR_IO));
-    }
+    for (size_t i = 0; i < w->waiting_count; i++)
+        apply_errand(w, w->waiting[i]);
     if (w->mood == STORE_FULL)
         w->writer->rollback(w->writer);
     else
         must(!w->writer->commit(w->writer));
     for (size_t i = 0; i < w->waiting_count; i++) {
         struct errand *e = w->waiting[i];
-        if (w->mood == STORE_FULL)
+        if (w->mood == STORE_FULL && e->write)
             e->result.failed = &disk;
         write_drop(e->write);
         e->write = NULL;

@@ -33,7 +33,7 @@ static int64_t fake_monotonic_ms(const struct clock *c)
 /* --- a sink that remembers --- */
 
 struct sink {
-    struct event_sink port;
+    struct kept_sink port;
     size_t count;
     struct {
         int64_t id;
@@ -43,7 +43,7 @@ struct sink {
     sem_t kept;
 };
 
-static void sink_kept(struct event_sink *port, const struct event *event)
+static void sink_kept(struct kept_sink *port, const struct event *event)
 {
     struct sink *sink = (struct sink *)port;
     if (sink->count < EVENTS_SEEN) {
@@ -145,7 +145,7 @@ static int world_open(void **state)
     enrol(world->w, "d");
     world->clock.port = (struct clock){fake_wall_us, fake_monotonic_ms};
     counter_add(&world->clock.ms, 5000);
-    world->sink.port.kept = sink_kept;
+    world->sink.port.event = sink_kept;
     world->trial = (struct trial){{trial_begin, trial_apply, trial_commit, trial_rollback, NULL}, .real = world->w};
     assert_int_equal(sem_init(&world->sink.kept, 0, 0) | sem_init(&world->trial.reached, 0, 0) |
                          sem_init(&world->trial.open, 0, 0),

@@ -27,7 +27,7 @@ enum { ROUNDS = 20, WINDOW = 64, ACKS_MAX = 3000, SEQUENCES_MAX = ROUNDS * (ACKS
     } while (0)
 
 struct server {
-    struct event_sink sink;
+    struct kept_sink sink;
     sem_t kept;
     struct store_writer *writer;
     struct clerk *clerk;
@@ -35,14 +35,14 @@ struct server {
     struct recorder *recorder;
 };
 
-static void event_kept(struct event_sink *sink, const struct event *event)
+static void event_kept(struct kept_sink *sink, const struct event *event)
 {
     (void)sem_post(&((struct server *)sink)->kept);
 }
 
 static void server_open(struct server *s, const char *folder)
 {
-    s->sink.kept = event_kept;
+    s->sink.event = event_kept;
     MUST_HOLD(!sem_init(&s->kept, 0, 0));
     const struct sqlite_options options = {.folder = folder};
     MUST_HOLD(!sqlite_writer_open(&options, &s->writer));

@@ -100,7 +100,7 @@ static void publish_event(struct floor *floor, const struct event *event)
     message_drop(message);
 }
 
-static void relay(struct event_sink *self, const struct event *event)
+static void relay(struct kept_sink *self, const struct event *event)
 {
     struct floor *floor = CONTAINER(self, struct floor_relay, sink)->floor;
     if (floor)
@@ -109,7 +109,7 @@ static void relay(struct event_sink *self, const struct event *event)
 
 void floor_relay_open(struct floor_relay *r)
 {
-    r->sink.kept = relay;
+    r->sink = (struct kept_sink){.event = relay};
     atomic_init(&r->floor, NULL);
 }
 
@@ -238,7 +238,7 @@ static err station_open(struct floor *floor, struct station *s)
     TRY(router_open(SUBSCRIPTIONS_MAX, seed(o->dice), &s->router));
     TRY(quota_open(&quota, o->clock, &s->quota));
     TRY(session_table_open(seed(o->dice), &s->sessions));
-    TRY(clerk_recorder(o->clerk, loop_mailbox(s->loop), &s->recorder));
+    TRY(clerk_loop_recorder(o->clerk, s->loop, &s->recorder));
     inspection_open(&s->inspection, o->clock);
     witness_open(&s->witness, &(struct witness_options){s->recorder, o->clock, o->log});
     s->carrier.carry = carry;

@@ -33,7 +33,7 @@ struct herald *floor_herald(struct floor *floor);                             /*
 /* The clerk needs the sink before there is a floor to ask: it tells this one, which passes on to a floor once there is
  * one. A value that outlives the clerk. */
 struct floor_relay {
-    struct event_sink sink;
+    struct kept_sink sink;
     struct floor *_Atomic floor;
 };
 void floor_relay_open(struct floor_relay *relay);
