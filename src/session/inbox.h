@@ -1,5 +1,11 @@
 /* The inbox: the packet identifiers of QoS 2 messages that came and are not released yet (MQTT 5.0, 4.3.3, method B).
- * A PUBLISH with one of them is the same message again. Pure; {0} is empty and owns no memory. */
+ * A PUBLISH with one of them is the same message again. Pure; {0} is empty and owns no memory.
+ *
+ *   PUBLISH -> ARRIVING -> (kept) RECEIVED, PUBREC -> PUBREL -> LEAVING -> (removal kept) gone, PUBCOMP
+ *
+ * The connection's end changes nothing here. What is ARRIVING or LEAVING then may yet be kept; were it forgotten, the
+ * same PUBLISH on the next connection would be taken for a new one. Whoever has it kept puts RECEIVED or removes it,
+ * and sends the answer on the connection that stands then. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -24,9 +30,8 @@ struct inbox {
 
 void inbox_close(struct inbox *i);
 enum inbox_state inbox_find(const struct inbox *i, uint16_t packet_id);
-MUST err inbox_put(struct inbox *i, uint16_t packet_id, enum inbox_state state); /* adds or changes; ERR_MEMORY */
-void inbox_remove(struct inbox *i,
-                  uint16_t packet_id); /* one that is not there is fine; frees the memory of the last one */
-/* The connection ended: what was ARRIVING is forgotten, for it was not acknowledged (its outcome still may be kept:
- * then it is put again by whoever finishes it). */
-void inbox_detach(struct inbox *i);
+MUST err inbox_put(struct inbox *i, uint16_t packet_id,
+                   enum inbox_state state);             /* adds, or changes; ERR_MEMORY: adding only */
+void inbox_remove(struct inbox *i, uint16_t packet_id); /* one that is not there is fine */
+/* Gives back memory that is empty: for a connection that ended, or a session that has been idle for a while. */
+void inbox_rest(struct inbox *i);

@@ -1,5 +1,6 @@
 /* Retained messages (MQTT 5.0, 3.3.1.3) of one loop, found by topic filter. Each loop holds the same ones, told in the
- * order of the commits; the messages are shared between loops. */
+ * order of the commits; the messages are shared between loops. No call stops for long: the table grows by one bucket at
+ * a time. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -19,8 +20,8 @@ void retained_close(struct retained *r);       /* takes; NULL is fine */
 /* Would this message fit? ERR_FULL when it is a new topic (or a larger message) and a limit is reached. Asked before it
  * is kept, so that what is acknowledged can be held. A deletion always fits. */
 MUST err retained_admits(const struct retained *r, const struct message *message);
-/* Holds the message for its topic in place of the former one, beyond the limits if it must (what is kept is held);
- * an empty payload removes it. ERR_MEMORY. */
+/* Holds the message for its topic (well-formed) in place of the former one, beyond the limits if it must (what is kept
+ * is held); an empty payload removes it. ERR_MEMORY: the former one stays. */
 MUST err retained_put(struct retained *r, struct message *message);
 
 /* Calls `found` for each message that the filter matches and that has not expired at now_us (wall clock); those that
@@ -30,6 +31,10 @@ struct retained_visitor {
     bool (*found)(struct retained_visitor *self, struct message *message);
 };
 void retained_match(struct retained *r, struct bytes filter, int64_t now_us, struct retained_visitor *visitor);
+
+/* Removes what has expired among the next few buckets of the table, and goes on from there when called again: so that
+ * what nobody asks for does not hold room for ever. Returns how many were removed. */
+size_t retained_sweep(struct retained *r, int64_t now_us, size_t buckets);
 
 size_t retained_count(const struct retained *r);
 size_t retained_bytes(const struct retained *r);
