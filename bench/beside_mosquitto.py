@@ -13,9 +13,11 @@ which signs mosquitto's certificate, is the keeper's alone."""
 import argparse
 import json
 import pathlib
+import subprocess
 import tempfile
 
-from scene import Load, Mosquitto, cpu_seconds, enrol, holdfast, spread
+from peers import Certificates, Mosquitto
+from scene import Load, cpu_seconds, enrol, holdfast, spread
 
 CONNECTIONS = (1, 10, 100)
 SAVES = {
@@ -25,14 +27,27 @@ SAVES = {
 
 
 def measure(peer, pid, folder, connections, wishes):
-    load = Load(peer, folder, connections, connections, "--seconds", str(wishes.seconds), "--version", str(wishes.version))
+    load = Load(peer.mqtt_port, "durable", "--publishers", connections, "--window", 20, "--seconds", wishes.seconds, "--version",
+                wishes.version, ca=peer.ca, folder=folder, devices=connections)
     before = cpu_seconds(pid)
     result = load.run()
+    assert result["acknowledged"] == result["published"], result
     result["server_cpu_per_million"] = (cpu_seconds(pid) - before) * 1e6 / result["acknowledged"]
     return result
 
 
-def round_of(number, server, devices, folder, connections, wishes, results):
+def saving_mosquitto(folder, certificates, device, saving):
+    """With a subscriber that is away, so that there is something for its persistence to keep: mosquitto_sub -E subscribes,
+    waits for the answer and leaves; its session stays."""
+    broker = Mosquitto(folder, certificates)
+    broker.saving = saving
+    broker.start()
+    subprocess.run(["mosquitto_sub", "-h", "localhost", "-p", str(broker.mqtt_port), "--cafile", broker.ca, "--cert",
+                    device.certificate, "--key", device.key, "-c", "-i", "away", "-q", "1", "-t", "devices/#", "-E"], check=True)
+    return broker
+
+
+def round_of(number, server, devices, certificates, folder, connections, wishes, results):
     def keep(name, result):
         results.setdefault((connections, name), []).append(result)
         print(f"  {connections:4} connections  {name:30} {result['per_second']:9,.0f}/s  p50 {result['latency_us']['p50']:7,} us  "
@@ -40,8 +55,8 @@ def round_of(number, server, devices, folder, connections, wishes, results):
 
     keep("Holdfast", measure(server, server.process(), folder / "devices", connections, wishes))
     for place, (name, saving) in enumerate(SAVES.items()):
-        broker = Mosquitto(folder / f"mosquitto-{number}-{connections}-{place}", server, devices[0], saving)
-        keep(name, measure(broker, broker.pid(), folder / "devices", connections, wishes))
+        broker = saving_mosquitto(folder / f"mosquitto-{number}-{connections}-{place}", certificates, devices[0], saving)
+        keep(name, measure(broker, broker.process.pid, folder / "devices", connections, wishes))
         broker.stop()
 
 
@@ -58,10 +73,11 @@ def main():
         folder.chmod(0o755)
         server = holdfast(folder / "holdfast")
         devices = enrol(server, folder / "devices", max(CONNECTIONS))
+        certificates = Certificates(folder / "certificates", server, devices[0])
         for number in range(wishes.rounds):
             print(f"round {number + 1}", flush=True)
             for connections in CONNECTIONS:
-                round_of(number, server, devices, folder, connections, wishes, results)
+                round_of(number, server, devices, certificates, folder, connections, wishes, results)
         server.stop()
     print(f"\n{'min / median / max':47} messages/s {'half after (us)':>28} {'CPU s/million':>30}")
     for (connections, name), rounds in results.items():

@@ -44,7 +44,8 @@ def main():
         enrol(server, folder / "devices", DEVICES)
         before, used = memory_kib(pids["server"], "RssAnon"), cpu_seconds(pids["server"])
         start = time.monotonic()
-        load = Load(server, folder / "devices", DEVICES, wishes.connections, "--messages", "0")
+        load = Load(server.mqtt_port, "idle", "--connections", wishes.connections, ca=server.ca, folder=folder / "devices",
+                    devices=DEVICES)
         took = time.monotonic() - start
         used = cpu_seconds(pids["server"]) - used
         after = memory_kib(pids["server"], "RssAnon")
