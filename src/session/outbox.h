@@ -13,8 +13,8 @@
  * QoS 0 has no number: 0 stands for it. A session that outlives the process must keep all that have a number: a client
  * may remember a packet identifier of QoS 2, and would take the next one that has it for the same message.
  *
- * Each call costs the same whatever is in the outbox (amortised), memory is bounded by four times what is in it, and an
- * empty outbox at rest has none. */
+ * Each call costs the same whatever is in the outbox (amortised), memory is bounded by eight times what is in it, and
+ * an empty outbox at rest has none. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
