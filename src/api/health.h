@@ -1,8 +1,8 @@
-/* The health of the running server, as numbers that the programs' composition fills in. */
+/* The health of the running server: whether its store works, and its numbers. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <stdint.h>
+#include "core/metric.h"
 
 enum health_store {
     HEALTH_STORE_FAILED = 0, /* the last batch could not be committed */
@@ -10,14 +10,9 @@ enum health_store {
     HEALTH_STORE_OK,         /* the last batch reached the disk */
 };
 
-#define HEALTH(name, type, sentence) uint64_t name;
-struct health {
-    enum health_store store;
-#include "api/health.def"
-};
-#undef HEALTH
-
-/* A port: filled by prog/server. Called on query threads, several at a time: it reads counts, and never waits. */
+/* A port: filled by prog/server. Called on query threads, several at a time; reads counts, and never waits for a loop:
+ * what is asked when something hangs must not hang. */
 struct health_source {
-    void (*read)(struct health_source *self, struct health *out); /* fills every field */
+    enum health_store (*store)(struct health_source *self);
+    void (*tell)(struct health_source *self, struct metric_rows *rows); /* all numbers, family by family */
 };

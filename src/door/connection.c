@@ -103,7 +103,7 @@ static void bury(struct connection *c)
     buffer_wipe(&c->in);
     buffer_wipe(&c->out);
     buffer_drop(&c->certificate);
-    counter_less(&c->line.lobby->counts->connections_now, 1);
+    counter_lower(&c->line.lobby->counts->connections_now, 1);
     mem_drop(c);
 }
 
@@ -311,7 +311,7 @@ static void shake_hands(struct connection *c)
     if (err_is(failed, ERR_AGAIN))
         return;
     if (failed) {
-        counter_add(&lobby->counts->handshakes_refused, 1);
+        counter_raise(&lobby->counts->handshakes_refused, 1);
         log_line(lobby->log, LOG_INFO, "handshake refused", "peer=%s door=%s why=\"%s\"", c->peer, c->protocol->name,
                  tls_trouble(c->tls));
         /* Whom we refused leaves an event. One that went away does not, nor one that refused us: a browser that does
@@ -491,8 +491,8 @@ err connection_open(const struct listener *l, int fd, const char peer[ADDRESS_TE
     c->line.peer = c->peer;
     list_open(&c->dirt);
     list_append(&l->lobby->lines, &c->place);
-    counter_add(&l->lobby->counts->connections_now, 1);
-    counter_add(&l->lobby->counts->accepted, 1);
+    counter_raise(&l->lobby->counts->connections_now, 1);
+    counter_raise(&l->lobby->counts->accepted, 1);
     if (loop_watch(l->lobby->loop, &c->watcher, EPOLLIN) ||
         loop_timer_set(l->lobby->loop, &c->patience, l->lobby->limits->handshake_ms))
         die(c);

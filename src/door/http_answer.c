@@ -31,7 +31,7 @@ static void send(struct http_speaker *h, const struct reply *reply)
     bool head_only = http_parser_stage(h->parser) == HTTP_WHOLE && h->inquiry.call.method == METHOD_HEAD;
     bool stays = keeps_alive(h);
     if (reply->status >= 400)
-        counter_add(&h->lobby->counts->http_refused, 1);
+        counter_raise(&h->lobby->counts->http_refused, 1);
     http_put_head(&out, &(struct http_head){.status = reply->status,
                                             .now_us = wall_us(loop_clock(h->lobby->loop)),
                                             .connection = stays ? HTTP_KEEP_ALIVE : HTTP_CLOSE,

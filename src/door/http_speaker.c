@@ -142,7 +142,7 @@ static err make_call(struct http_speaker *h)
 
 static void whole(struct http_speaker *h)
 {
-    counter_add(&h->lobby->counts->http_requests, 1);
+    counter_raise(&h->lobby->counts->http_requests, 1);
     if (make_call(h))
         http_refuse(h, 503, "the server has no memory left for this", "");
     else

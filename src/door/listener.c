@@ -24,9 +24,9 @@ static void accept_some(struct watcher *watcher, uint32_t events)
         }
         if (failed)
             return;
-        bool full = counter_read(&lobby->counts->connections_now) >= lobby->limits->connections_max;
+        bool full = LOBBY_SUM(lobby, connections_now) >= lobby->limits->connections_max;
         if (full)
-            counter_add(&lobby->counts->connections_full, 1);
+            counter_raise(&lobby->counts->connections_full, 1);
         if (full || connection_open(l, fd, peer))
             fd_close(&fd);
     }

@@ -34,6 +34,16 @@ void lobby_forget(struct lobby *lobby)
     roll_close(&lobby->roll);
 }
 
+uint64_t lobby_sum(const struct lobby *lobby, size_t offset)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < lobby->all_count; i++) {
+        const struct door_counts *counts = lobby->all[i]->counts;
+        sum += door_counts_sum(&counts, 1, offset);
+    }
+    return sum;
+}
+
 struct lobby *lobby_home(const struct lobby *lobby, const struct principal *who)
 {
     /* A fixed seed: every loop must find the same home. Ids are ours to give, so collisions gain nobody anything. */

@@ -2,52 +2,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "base/count.h"
 #include "base/list.h"
 #include "base/table.h"
 #include "core/call.h"
 #include "core/flow.h"
 #include "core/reporter.h"
+#include "door/counts.h"
 #include "door/roll.h"
 #include "os/log.h"
 #include "os/loop.h"
 
 struct lobby;
 
-/* One row for each: COUNT(name). They only rise, but for those that say "now". */
-#define DOOR_COUNTS(COUNT)                                                                                             \
-    COUNT(connections_now)                                                                                             \
-    COUNT(sessions_now)                                                                                                \
-    COUNT(accepted)                                                                                                    \
-    COUNT(connections_full)                                                                                            \
-    COUNT(handshakes_refused)                                                                                          \
-    COUNT(messages_in)                                                                                                 \
-    COUNT(messages_out)                                                                                                \
-    COUNT(messages_refused)                                                                                            \
-    COUNT(messages_dropped)                                                                                            \
-    COUNT(http_requests)                                                                                               \
-    COUNT(http_refused)
-
-#define COUNT(name) struct counter name;
-struct door_counts {
-    DOOR_COUNTS(COUNT)
-};
-#undef COUNT
-
 /* The bounds of the doors. From the settings; immutable. */
 struct door_limits {
-    size_t connections_max;      /* of all lobbies together */
-    size_t packet_max;           /* bytes of one MQTT packet */
-    size_t body_max;             /* bytes of one HTTP body */
-    size_t subscriptions_max;    /* of one session */
-    size_t queue_messages_max;   /* messages that wait for one subscriber */
+    size_t connections_max;    /* of all lobbies together */
+    size_t packet_max;         /* bytes of one MQTT packet */
+    size_t body_max;           /* bytes of one HTTP body */
+    size_t subscriptions_max;  /* of one session */
+    size_t queue_messages_max; /* messages that wait for one subscriber */
     size_t queue_bytes_max;
-    uint16_t receive_max;        /* publishes of one session that wait for the store (MQTT 5.0, 3.2.2.3.3) */
-    uint16_t keep_alive_max_s;   /* longest that a client gets; also for those that ask for none */
-    int64_t handshake_ms;        /* TLS, and then MQTT's CONNECT or HTTP's head, each within this */
-    int64_t body_ms;             /* an HTTP body must arrive within this */
-    int64_t idle_ms;             /* an HTTP connection without a request */
-    int64_t stall_ms;            /* a peer that takes none of what is queued for it */
+    uint16_t receive_max;      /* publishes of one session that wait for the store (MQTT 5.0, 3.2.2.3.3) */
+    uint16_t keep_alive_max_s; /* longest that a client gets; also for those that ask for none */
+    int64_t handshake_ms;      /* TLS, and then MQTT's CONNECT or HTTP's head, each within this */
+    int64_t body_ms;           /* an HTTP body must arrive within this */
+    int64_t idle_ms;           /* an HTTP connection without a request */
+    int64_t stall_ms;          /* a peer that takes none of what is queued for it */
 };
 
 /* An answer without an end: what is published under `filter` from now on, rendered for the one who asked. */
@@ -59,19 +39,19 @@ struct stream {
     void (*drop)(struct stream *self); /* takes */
 };
 
-/* Opens the stream that a call asks for, or fills the answer with the reason why not (OK, and *out is NULL). ERR_ABSENT: it
- * asks for none. */
+/* Opens the stream that a call asks for, or fills the answer with the reason why not (OK, and *out is NULL).
+ * ERR_ABSENT: it asks for none. */
 struct streams {
     err (*open)(struct streams *self, const struct call *call, struct answer *answer, struct stream **out) MUST;
 };
 
 /* A call that waits for a query thread. Embedded in the HTTP speaker; alive until `done` ran, on its own loop. */
 struct inquiry {
-    struct mail mail;            /* the desk's own */
-    struct call call;            /* its views live as long as the inquiry */
-    struct answer answer;        /* opened and dropped by the speaker */
-    struct stream *stream;       /* not NULL: the answer's body is what the stream has missed so far */
-    struct mailbox *home;        /* filled by the desk's poster: where `done` runs */
+    struct mail mail;      /* the desk's own */
+    struct call call;      /* its views live as long as the inquiry */
+    struct answer answer;  /* opened and dropped by the speaker */
+    struct stream *stream; /* not NULL: the answer's body is what the stream has missed so far */
+    struct mailbox *home;  /* filled by the desk's poster: where `done` runs */
     void (*done)(struct inquiry *self);
 };
 
@@ -110,7 +90,7 @@ struct lobby {
     struct loop *loop;
     struct flow flow;
     const struct door_limits *limits;
-    struct door_counts *counts; /* shared by all lobbies */
+    struct door_counts *counts; /* this lobby's own; lobby_sum adds up those of all */
     const struct log *log;
     const struct dice *dice;
     struct desk *desk;
@@ -121,18 +101,21 @@ struct lobby {
     const struct assets *assets;
     struct lobby *const *all; /* every lobby, this one too, by number */
     size_t all_count;
-    struct table sessions;  /* MQTT sessions by principal and client id; door/mqtt_session.h */
-    struct roll roll;       /* how many sessions each device holds here */
-    struct list lines;      /* every connection of this loop */
-    bool shut;              /* the server stops: a line that still arrives from another loop is ended, too */
-    struct list dirty;      /* connections that have something to write or to read once the present callback is over */
-    struct list graves;     /* connections that are over */
-    struct timer sweep;     /* writes the dirty, buries the dead */
+    struct table sessions; /* MQTT sessions by principal and client id; door/mqtt_session.h */
+    struct roll roll;      /* how many sessions each device holds here */
+    struct list lines;     /* every connection of this loop */
+    bool shut;             /* the server stops: a line that still arrives from another loop is ended, too */
+    struct list dirty;     /* connections that have something to write or to read once the present callback is over */
+    struct list graves;    /* connections that are over */
+    struct timer sweep;    /* writes the dirty, buries the dead */
 };
 
 err lobby_open(struct lobby *lobby) MUST; /* what stands above `sessions` is filled in; readies the rest */
-void lobby_close(struct lobby *lobby);    /* ends every line; after the loop stopped. Their last requests are under way */
-void lobby_forget(struct lobby *lobby);   /* frees the lobby's own, once those requests are done */
+void lobby_close(struct lobby *lobby);  /* ends every line; after the loop stopped. Their last requests are under way */
+void lobby_forget(struct lobby *lobby); /* frees the lobby's own, once those requests are done */
+/* A count of all lobbies together: LOBBY_SUM(lobby, connections_now). */
+#define LOBBY_SUM(lobby, name) lobby_sum(lobby, offsetof(struct door_counts, name))
+uint64_t lobby_sum(const struct lobby *lobby, size_t offset);
 /* The lobby that owns all sessions of a principal: take-over, expulsion and presence then need no other loop. */
 struct lobby *lobby_home(const struct lobby *lobby, const struct principal *who);
 /* Ends every session of the device on this loop. */

@@ -82,7 +82,7 @@ static void answered(struct request *r)
         s->present = true;
         if (s->enrolled)
             roll_present(&s->lobby->roll, s->who.id);
-        counter_add(&s->lobby->counts->sessions_now, 1);
+        counter_raise(&s->lobby->counts->sessions_now, 1);
     }
     if (!s->speaker.line) {
         mqtt_leave(s);

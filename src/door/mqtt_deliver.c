@@ -68,7 +68,7 @@ void mqtt_deliver_more(struct mqtt_session *s)
         s->leaving_bytes -= d->message->payload.len;
         /* What the client cannot take counts as sent and acknowledged (MQTT 5.0, 3.1.2-25). */
         bool sent = send(s, d);
-        counter_add(sent ? &s->lobby->counts->messages_out : &s->lobby->counts->messages_dropped, 1);
+        counter_raise(sent ? &s->lobby->counts->messages_out[d->qos] : &s->lobby->counts->messages_dropped, 1);
         if (!sent || !d->qos) {
             drop(d);
             continue;
@@ -88,7 +88,7 @@ static bool is_full(const struct mqtt_session *s, const struct message *message)
 
 static void overflow(struct mqtt_session *s, uint8_t qos)
 {
-    counter_add(&s->lobby->counts->messages_dropped, 1);
+    counter_raise(&s->lobby->counts->messages_dropped, 1);
     mqtt_report(s, EVENT_SUBSCRIBER_SLOW,
                 qos ? "a QoS 1 message found its queue full: the session was ended"
                     : "a QoS 0 message found its queue full and was dropped",

@@ -60,7 +60,7 @@ static void judged(struct request *r)
     struct mqtt_session *s = p->session;
     p->finished = true;
     if (r->refused)
-        counter_add(&s->lobby->counts->messages_refused, 1);
+        counter_raise(&s->lobby->counts->messages_refused, 1);
     settle(s);
     s->busy--;
     mqtt_release(s);
@@ -114,7 +114,7 @@ static enum mqtt_reason unoffered(const struct mqtt_session *s, const struct mqt
 err mqtt_on_publish(struct mqtt_session *s, const struct mqtt_publish *publish)
 {
     enum mqtt_reason reason = unoffered(s, publish);
-    counter_add(&s->lobby->counts->messages_in, 1);
+    counter_raise(&s->lobby->counts->messages_in[publish->qos], 1);
     if (reason) {
         mqtt_report(s, EVENT_PROTOCOL_ERROR, mqtt_reason_text(reason), publish->topic);
         mqtt_bye(s, reason, mqtt_reason_text(reason));

@@ -1,8 +1,8 @@
-/* An MQTT session and the files that share it: mqtt_speaker.c (packets in, the end), mqtt_connect.c, mqtt_publish.c (from the
- * client), mqtt_subscribe.c, mqtt_deliver.c (to the client). For this room only.
+/* An MQTT session and the files that share it: mqtt_speaker.c (packets in, the end), mqtt_connect.c, mqtt_publish.c
+ * (from the client), mqtt_subscribe.c, mqtt_deliver.c (to the client). For this room only.
  *
- * Today a session lives as long as its line (clean sessions). What a later persistent session needs to keep is what stands
- * here apart from `speaker`. */
+ * Today a session lives as long as its line (clean sessions). What a later persistent session needs to keep is what
+ * stands here apart from `speaker`. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -14,10 +14,10 @@ enum session_phase {
     SESSION_NEW = 0, /* CONNECT is awaited */
     SESSION_ASKING,  /* CONNECT came, the flow judges it */
     SESSION_OPEN,
-    SESSION_OVER,    /* good-bye was said or the line was lost */
+    SESSION_OVER, /* good-bye was said or the line was lost */
 };
 
-enum { CLIENT_ID_MAX = 256, SESSION_KEY_MAX = DEVICE_ID_MAX + 2 + CLIENT_ID_MAX };
+enum { SESSION_KEY_MAX = DEVICE_ID_MAX + 2 + CLIENT_ID_MAX };
 
 struct mqtt_session {
     struct speaker speaker;
@@ -29,29 +29,29 @@ struct mqtt_session {
     char key[SESSION_KEY_MAX];
     char client_id[CLIENT_ID_MAX + 1];
     char peer[CALL_PEER_TEXT];
-    bool assigned;           /* the client id is ours */
-    bool enrolled;           /* counted in the lobby's roll */
-    bool asking;             /* HELLO is under way */
-    bool present;            /* HELLO was remembered: BYE must be too */
-    uint16_t keep_alive_s;   /* as agreed */
+    bool assigned;         /* the client id is ours */
+    bool enrolled;         /* counted in the lobby's roll */
+    bool asking;           /* HELLO is under way */
+    bool present;          /* HELLO was remembered: BYE must be too */
+    uint16_t keep_alive_s; /* as agreed */
     uint16_t keep_alive_asked_s;
-    uint32_t packet_max;     /* what the client takes (MQTT 5.0, 3.1.2.11.4) */
-    bool no_reasons;         /* the client asked for no reason strings (MQTT 5.0, 3.1.2.11.7) */
+    uint32_t packet_max; /* what the client takes (MQTT 5.0, 3.1.2.11.4) */
+    bool no_reasons;     /* the client asked for no reason strings (MQTT 5.0, 3.1.2.11.7) */
     struct request hello;
-    struct message *will;    /* owned; published unless the client said good-bye */
+    struct message *will; /* owned; published unless the client said good-bye */
 
     /* from the client */
-    struct list arriving;    /* publications in the order they came; acknowledged in that order */
+    struct list arriving; /* publications in the order they came; acknowledged in that order */
     size_t arriving_count, arriving_qos_1;
-    bool held;               /* reading stopped because too many wait */
-    size_t busy;             /* requests under way: the session outlives its line until they are done */
+    bool held;   /* reading stopped because too many wait */
+    size_t busy; /* requests under way: the session outlives its line until they are done */
 
     /* to the client */
     struct table subscriptions; /* by filter */
-    struct list leaving;     /* deliveries that wait for a place in the window or in the line */
-    struct list unacked;     /* QoS 1 deliveries that were sent */
+    struct list leaving;        /* deliveries that wait for a place in the window or in the line */
+    struct list unacked;        /* QoS 1 deliveries that were sent */
     size_t leaving_count, leaving_bytes, unacked_count;
-    uint16_t receive_max;    /* of the client */
+    uint16_t receive_max; /* of the client */
     uint16_t last_packet_id;
 };
 
@@ -82,13 +82,14 @@ MUST err mqtt_on_subscribe(struct mqtt_session *s, const struct mqtt_subscribe *
 MUST err mqtt_on_unsubscribe(struct mqtt_session *s, const struct mqtt_subscribe *unsubscribe);
 MUST err mqtt_on_puback(struct mqtt_session *s, const struct mqtt_ack *ack);
 
-void mqtt_publish_will(struct mqtt_session *s);   /* when there is one; takes it */
+void mqtt_publish_will(struct mqtt_session *s); /* when there is one; takes it */
 void mqtt_forget_subscriptions(struct mqtt_session *s);
 void mqtt_forget_deliveries(struct mqtt_session *s);
-void mqtt_deliver_more(struct mqtt_session *s);   /* sends what the window and the line have room for */
+void mqtt_deliver_more(struct mqtt_session *s); /* sends what the window and the line have room for */
 void mqtt_deliver(struct mqtt_session *s, struct message *message, uint8_t qos);
-enum mqtt_reason mqtt_refusal(err refused); /* the reason code of a request that the flow refused */
+enum mqtt_reason mqtt_refusal(err refused);       /* the reason code of a request that the flow refused */
 void mqtt_forget_session(struct mqtt_session *s); /* out of lobby->sessions */
 
-void mqtt_expel(struct lobby *lobby, const char *device_id); /* ends every session of the device: 0x87, Not authorized */
-void mqtt_shut(struct lobby *lobby);                          /* ends every session: 0x8B, Server shutting down */
+void mqtt_expel(struct lobby *lobby,
+                const char *device_id); /* ends every session of the device: 0x87, Not authorized */
+void mqtt_shut(struct lobby *lobby);    /* ends every session: 0x8B, Server shutting down */

@@ -244,7 +244,7 @@ void mqtt_leave(struct mqtt_session *s)
     }
     bool was_present = s->present;
     if (was_present)
-        counter_less(&s->lobby->counts->sessions_now, 1);
+        counter_lower(&s->lobby->counts->sessions_now, 1);
     s->present = false;
     s->hello = (struct request){.verb = VERB_BYE,
                                 .who = &s->who,

@@ -259,6 +259,16 @@ static inline err port_apply(struct ports *p, const struct write *w)
     case WRITE_TOKEN:
     case WRITE_SETUP:
     case WRITE_EXPIRE:
+    case WRITE_CLIENT:
+    case WRITE_CLIENT_DELETE:
+    case WRITE_CLIENT_WATCH:
+    case WRITE_CLIENT_UNWATCH:
+    case WRITE_DELIVERIES:
+    case WRITE_RELEASED:
+    case WRITE_DELIVERED:
+    case WRITE_RECEIVED:
+    case WRITE_RECEIVED_DELETE:
+    case WRITE_RETAINED:
     case WRITE_KINDS:
         break;
     }
@@ -292,9 +302,22 @@ static inline void port_device_gone(struct herald *self, const char *device_id)
     snprintf(PORTS(herald, self)->gone, sizeof PORTS(herald, self)->gone, "%s", device_id);
 }
 
-static inline void port_health(struct health_source *self, struct health *out)
+static inline enum health_store port_store(struct health_source *self)
 {
-    *out = (struct health){.store = PORTS(health, self)->store_state, .connections = 7};
+    return PORTS(health, self)->store_state;
+}
+
+static inline void port_tell(struct health_source *self, struct metric_rows *rows)
+{
+    static const struct metric open = {"connections", "", "Connections that are open.", METRIC_GAUGE};
+    static const struct metric in[] = {{"messages_in", "qos=\"0\"", "Messages that came.", METRIC_COUNTER},
+                                       {"messages_in", "qos=\"1\"", "Messages that came.", METRIC_COUNTER}};
+    static const struct metric took = {"acknowledgement_seconds", "", "How long it took.", METRIC_COUNTER};
+    struct latency_sum sum = {.buckets = {[0] = 3, [4] = 2, [LATENCY_BUCKETS - 1] = 1}, .count = 6, .sum_us = 12000345};
+    rows->number(rows, &open, 7);
+    rows->number(rows, &in[0], 20);
+    rows->number(rows, &in[1], 3);
+    rows->latency(rows, &took, &sum);
 }
 
 static inline int64_t port_wall_us(const struct clock *self)
@@ -330,7 +353,7 @@ static inline void ports_open(struct ports *p)
                    .counts = port_counts},
         .recorder = {.record = port_record},
         .herald = {port_session_made, port_session_ended, port_device_gone},
-        .health = {port_health},
+        .health = {port_store, port_tell},
         .clock = {port_wall_us, port_monotonic_ms},
         .dice = {port_fill},
         .facts = {.public_url = "https://hold.example:8443",

@@ -114,7 +114,9 @@ static const struct row {
     {"health", ASK(METHOD_GET, V1 "/health", NULL, OP), 200,
      "{\"status\":\"ok\",\"version\":\"0.1.0\",\"started\":\"2025-12-31T23:59:51.000Z\",\"uptime_s\":9,\"store\":{"
      "\"status\":\"ok\""},
-    {"health in numbers", ASK(METHOD_GET, V1 "/health", NULL, OP), 200, "\"numbers\":{\"connections\":7,"},
+    {"health in numbers", ASK(METHOD_GET, V1 "/health", NULL, OP), 200, "\"numbers\":{\"connections\":7,\"messages_in\":23}"},
+    {"health in times", ASK(METHOD_GET, V1 "/health", NULL, OP), 200,
+     "\"latencies\":{\"acknowledgement_seconds\":{\"sum_us\":12000345,\"bounds_us\":[50,100,"},
     {"make a token", ASK(METHOD_POST, V1 "/tokens", "{\"group\":\"north\",\"uses\":3,\"minutes\":5}", OP), 201,
      ",\"group\":\"north\",\"uses\":3,\"expires\":\"2026-01-01T00:05:00.000Z\",\"command\":\"echo "},
     {"its command", ASK(METHOD_POST, V1 "/tokens", "{}", OP), 201,
@@ -288,7 +290,17 @@ static void texts(void **state)
     answer = ask_api(&ports, &(struct asked)ASK(METHOD_GET, "/metrics", NULL, OP));
     assert_true(holds(&answer.body, "\n# HELP holdfast_connections Connections that are open.\n"
                                     "# TYPE holdfast_connections gauge\nholdfast_connections 7\n"));
-    assert_true(holds(&answer.body, "# TYPE holdfast_messages_in_total counter\nholdfast_messages_in_total 0\n"));
+    assert_true(holds(&answer.body, "\n# HELP holdfast_messages_in_total Messages that came.\n"
+                                    "# TYPE holdfast_messages_in_total counter\n"
+                                    "holdfast_messages_in_total{qos=\"0\"} 20\n"
+                                    "holdfast_messages_in_total{qos=\"1\"} 3\n"));
+    assert_true(holds(&answer.body, "# TYPE holdfast_acknowledgement_seconds histogram\n"
+                                    "holdfast_acknowledgement_seconds_bucket{le=\"5e-05\"} 3\n"));
+    assert_true(holds(&answer.body, "_bucket{le=\"0.001\"} 5\n"));
+    assert_true(holds(&answer.body, "_bucket{le=\"10\"} 5\n"
+                                    "holdfast_acknowledgement_seconds_bucket{le=\"+Inf\"} 6\n"
+                                    "holdfast_acknowledgement_seconds_sum 12.000345\n"
+                                    "holdfast_acknowledgement_seconds_count 6\n"));
     assert_true(holds(&answer.body, "\nholdfast_devices 5\n"));
     answer_drop(&answer);
 }

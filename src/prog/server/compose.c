@@ -10,6 +10,7 @@
 #include "os/clock.h"
 #include "os/socket.h"
 #include "prog/server/console_assets.h"
+#include "prog/server/health.h"
 #include "store/sqlite.h"
 #include "trust/account.h"
 #include "trust/signin_limit.h"
@@ -146,34 +147,6 @@ err server_prepare(struct server *s, const struct server_settings *settings)
 
 /* ---- within the sandbox */
 
-static void read_health(struct health_source *self, struct health *out)
-{
-    struct server *s = CONTAINER(self, struct server, health);
-    const struct door_counts *c = &s->counts;
-    struct clerk_health clerk;
-    clerk_read_health(s->clerk, &clerk);
-    static const enum health_store states[] = {
-        [CLERK_OK] = HEALTH_STORE_OK, [CLERK_FULL] = HEALTH_STORE_FULL, [CLERK_FAILED] = HEALTH_STORE_FAILED};
-    *out = (struct health){
-        .store = states[clerk.state],
-        .connections = counter_read(&c->connections_now),
-        .sessions = counter_read(&c->sessions_now),
-        .accepted = counter_read(&c->accepted),
-        .handshakes_refused = counter_read(&c->handshakes_refused),
-        .messages_in = counter_read(&c->messages_in),
-        .messages_out = counter_read(&c->messages_out),
-        .messages_refused = counter_read(&c->messages_refused),
-        .messages_dropped = counter_read(&c->messages_dropped),
-        .http_requests = counter_read(&c->http_requests),
-        .http_refused = counter_read(&c->http_refused),
-        .store_commits = clerk.commits,
-        .store_writes = clerk.writes,
-        .store_failures = clerk.failed_batches,
-        .store_waiting = clerk.queue.waiting,
-        .queries_waiting = query_desk_waiting(s->desk),
-    };
-}
-
 static struct sqlite_options store_options(const struct server *s)
 {
     return (struct sqlite_options){.folder = s->folder, .bytes_max = s->settings->store_bytes, .log = s->log};
@@ -210,7 +183,6 @@ static err open_floor(struct server *s)
                                               .log = &s->log,
                                               .limits = &s->limits,
                                               .assets = &s->assets,
-                                              .counts = &s->counts,
                                               .clerk = s->clerk,
                                               .quota = {.device_messages_per_s = (uint32_t)set->device_rate,
                                                         .operator_calls_per_s = (uint32_t)set->operator_rate,
@@ -260,7 +232,7 @@ static err open_desk(struct server *s)
     struct store_reader *readers[16 + 1] = {NULL};
     struct signin_limit *limit = NULL;
     TRY(take_facts(s));
-    s->health.read = read_health;
+    s->health = server_health();
     struct api api = {.recorder = s->recorder,
                       .issuer = keeper_client_issuer(s->keeper),
                       .herald = floor_herald(s->floor),

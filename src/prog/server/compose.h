@@ -12,7 +12,6 @@ struct server {
     const struct server_settings *settings;
     struct log log;
     struct door_limits limits;
-    struct door_counts counts;
     struct assets assets;
     struct health_source health;
     struct api_facts facts;
@@ -36,5 +35,5 @@ MUST err server_prepare(struct server *s, const struct server_settings *settings
 /* Within the sandbox: the store, the threads, the open doors. `folder` as the sandboxed process sees it. */
 MUST err server_compose(struct server *s, const char *folder);
 MUST err server_open_reader(struct server *s, struct store_reader **out); /* one more; gives */
-MUST err server_renew_tls(struct server *s);  /* a new certificate and new contexts */
-void server_take_down(struct server *s);      /* in reverse; also what was composed only in part */
+MUST err server_renew_tls(struct server *s);                              /* a new certificate and new contexts */
+void server_take_down(struct server *s); /* in reverse; also what was composed only in part */

@@ -28,6 +28,7 @@ struct station {
     bool running;
     struct loop *loop;
     struct lobby lobby;
+    struct door_counts counts;
     struct listener mqtt, http;
     struct router *router;
     struct quota *quota;
@@ -46,6 +47,8 @@ struct floor {
     struct streams streams;
     struct audiences audiences;
     struct lobby *lobbies[FLOOR_LOOPS_MAX];
+    struct door_counts relayed;                            /* what the store thread counts */
+    const struct door_counts *counts[FLOOR_LOOPS_MAX + 1]; /* of all stations, then `relayed` */
     struct station stations[];
 };
 
@@ -96,7 +99,7 @@ static void publish_event(struct floor *floor, const struct event *event)
     struct message *message = event_message(event);
     for (size_t i = 0; message && i < floor->options.loops; i++)
         if (carry_to(&floor->stations[i], message))
-            counter_add(&floor->options.counts->messages_dropped, 1);
+            counter_raise(&floor->relayed.carried_dropped, 1);
     message_drop(message);
 }
 
@@ -256,7 +259,7 @@ static err station_furnish(struct station *s, const struct floor_doors *doors)
     s->lobby = (struct lobby){
         .loop = s->loop,
         .limits = o->limits,
-        .counts = o->counts,
+        .counts = &s->counts,
         .log = o->log,
         .dice = o->dice,
         .assets = o->assets,
@@ -302,7 +305,10 @@ err floor_open(const struct floor_options *options, struct floor **out)
     floor->herald = (struct herald){session_made, session_ended, device_gone};
     floor->audiences.of = audience_of;
     event_streams_open(&floor->streams);
+    floor->counts[options->loops] = &floor->relayed;
     *out = floor;
+    for (size_t i = 0; i < options->loops; i++)
+        floor->counts[i] = &floor->stations[i].counts;
     for (size_t i = 0; i < options->loops; i++) {
         TRY(station_open(floor, &floor->stations[i]));
         floor->lobbies[i] = &floor->stations[i].lobby;
@@ -313,6 +319,16 @@ err floor_open(const struct floor_options *options, struct floor **out)
 struct herald *floor_herald(struct floor *floor)
 {
     return &floor->herald;
+}
+
+void floor_tell_counts(const struct floor *floor, struct metric_rows *rows)
+{
+    door_counts_tell(floor->counts, floor->options.loops + 1, rows);
+}
+
+uint64_t floor_connections(const struct floor *floor)
+{
+    return DOOR_COUNTS_SUM(floor->counts, floor->options.loops, connections_now);
 }
 
 err floor_start(struct floor *floor, const struct floor_doors *doors)

@@ -1,5 +1,5 @@
-/* The floor: all loop threads with what each owns, and what travels between them: messages, sessions of operators, deleted
- * devices, new TLS contexts. */
+/* The floor: all loop threads with what each owns, and what travels between them: messages, sessions of operators,
+ * deleted devices, new TLS contexts. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -16,20 +16,22 @@ struct floor;
 
 /* Borrowed for the floor's life, but for what says otherwise. */
 struct floor_options {
-    size_t loops;                   /* 1 to FLOOR_LOOPS_MAX */
+    size_t loops; /* 1 to FLOOR_LOOPS_MAX */
     const struct clock *clock;
     const struct dice *dice;
     const struct log *log;
     const struct door_limits *limits;
     struct quota_options quota;
     const struct assets *assets;
-    struct door_counts *counts;
     struct clerk *clerk;
 };
 
 /* Two steps, because the query threads need the herald and the loops need the query threads. */
 MUST err floor_open(const struct floor_options *options, struct floor **out); /* gives */
 struct herald *floor_herald(struct floor *floor);                             /* lends */
+/* What all loops counted; from any thread. */
+void floor_tell_counts(const struct floor *floor, struct metric_rows *rows);
+uint64_t floor_connections(const struct floor *floor); /* open now */
 /* The clerk needs the sink before there is a floor to ask: it tells this one, which passes on to a floor once there is
  * one. A value that outlives the clerk. */
 struct floor_relay {
@@ -50,6 +52,6 @@ MUST err floor_start(struct floor *floor, const struct floor_doors *doors);
 MUST err floor_use_tls(struct floor *floor, const struct floor_doors *doors);
 
 /* In this order; the store stays open until the last. */
-void floor_shut(struct floor *floor);  /* tells every session that the server stops, takes no new ones */
-void floor_stop(struct floor *floor);  /* ends the threads and every line; their last requests are with the store then */
+void floor_shut(struct floor *floor); /* tells every session that the server stops, takes no new ones */
+void floor_stop(struct floor *floor); /* ends the threads and every line; their last requests are with the store then */
 void floor_close(struct floor *floor); /* takes; after the clerk was stopped and before it is closed. NULL is fine */

@@ -132,7 +132,7 @@ static void do_chores(struct timer *timer)
 static void leave(struct timer *timer)
 {
     struct steward *w = CONTAINER(timer, struct steward, leave);
-    bool all_left = !counter_read(&w->server.counts.connections_now);
+    bool all_left = !floor_connections(w->server.floor);
     if (all_left || loop_now_ms(w->loop) >= w->leave_at_ms || loop_timer_set(w->loop, &w->leave, LEAVE_LOOK_MS))
         loop_stop(w->loop);
 }

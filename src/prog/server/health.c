@@ -1,0 +1,51 @@
+/* The server's health: what the doors counted, and what the store's and the query threads' queues say. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prog/server/health.h"
+
+#include "prog/server/compose.h"
+
+#include <stddef.h>
+
+static enum health_store store_state(struct health_source *self)
+{
+    static const enum health_store states[] = {
+        [CLERK_OK] = HEALTH_STORE_OK, [CLERK_FULL] = HEALTH_STORE_FULL, [CLERK_FAILED] = HEALTH_STORE_FAILED};
+    struct clerk_health clerk;
+    clerk_read_health(CONTAINER(self, struct server, health)->clerk, &clerk);
+    return states[clerk.state];
+}
+
+static void tell_store(const struct clerk_health *clerk, struct metric_rows *rows)
+{
+    const struct {
+        struct metric metric;
+        uint64_t value;
+    } numbers[] = {
+        {{"store_commits", "", "Batches that the store committed.", METRIC_COUNTER}, clerk->commits},
+        {{"store_writes", "", "Writes that were committed.", METRIC_COUNTER}, clerk->writes},
+        {{"store_failures", "", "Batches that the store could not commit.", METRIC_COUNTER}, clerk->failed_batches},
+        {{"store_waiting", "", "Errands that wait for the store.", METRIC_GAUGE}, clerk->queue.waiting},
+        {{"store_refused", "", "Errands that found the store's queue full.", METRIC_COUNTER}, clerk->queue.refused},
+        {{"store_commit_microseconds", "", "How long the last commit took.", METRIC_GAUGE}, (uint64_t)clerk->commit_us},
+        {{"store_commit_microseconds_max", "", "How long the slowest commit took since the start.", METRIC_GAUGE},
+         (uint64_t)clerk->commit_us_max},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        rows->number(rows, &numbers[i].metric, numbers[i].value);
+}
+
+static void tell(struct health_source *self, struct metric_rows *rows)
+{
+    static const struct metric waiting = {"queries_waiting", "", "Calls that wait for a query thread.", METRIC_GAUGE};
+    struct server *s = CONTAINER(self, struct server, health);
+    struct clerk_health clerk;
+    clerk_read_health(s->clerk, &clerk);
+    floor_tell_counts(s->floor, rows);
+    tell_store(&clerk, rows);
+    rows->number(rows, &waiting, query_desk_waiting(s->desk));
+}
+
+struct health_source server_health(void)
+{
+    return (struct health_source){store_state, tell};
+}
