@@ -172,7 +172,7 @@ static void a_flood_is_held_back(void **state)
         }
         play_settle(&p);
         assert_int_equal(p.posted_count, 0);
-        assert_int_equal(counter_read(&p.counts.messages_in[0]), 100);
+        assert_int_equal(counter_read(&p.counts.messages_in[qos]), 100);
         play_close(&p);
     }
 }
