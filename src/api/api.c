@@ -46,6 +46,7 @@ static err check_audience(const struct route *route, const struct principal *who
         return who->kind == PRINCIPAL_DEVICE ? OK : &devices_only;
     case AUDIENCE_OPERATOR:
         return who->kind == PRINCIPAL_OPERATOR ? OK : &operators_only;
+    case AUDIENCE_MEMBER: /* no route's, but the WebSocket's */
     case AUDIENCE_NOBODY:
         break;
     }

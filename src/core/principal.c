@@ -31,3 +31,8 @@ err principal_set(struct principal *p, enum principal_kind kind, struct bytes id
     memcpy(p->id, id.at, id.len);
     return OK;
 }
+
+bool principal_may_hear(const struct principal *p, struct bytes topic)
+{
+    return p->kind != PRINCIPAL_ANONYMOUS || !bytes_starts(topic, "devices/");
+}

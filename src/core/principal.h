@@ -9,11 +9,12 @@ enum principal_kind {
     PRINCIPAL_NOBODY = 0, /* nothing was proved */
     PRINCIPAL_DEVICE,     /* a certificate of ours with urn:holdfast:device:<id> */
     PRINCIPAL_OPERATOR,   /* a signed-in person */
+    PRINCIPAL_ANONYMOUS,  /* a client of a plain port: nothing could be proved, and the settings may let it in */
 };
 
 struct principal {
     enum principal_kind kind;
-    char id[DEVICE_ID_MAX + 1]; /* the device id, or the operator's name; "" for nobody */
+    char id[DEVICE_ID_MAX + 1]; /* the device id, or the operator's name; "" for the others */
 };
 
 #define DEVICE_URI "urn:holdfast:device:"
@@ -23,3 +24,6 @@ struct principal {
 bool id_is_valid(struct bytes id);
 /* ERR_MALFORMED when id breaks the rule above. */
 MUST err principal_set(struct principal *p, enum principal_kind kind, struct bytes id);
+/* Whether p may hear of this topic at all, whatever wildcard of its own matches it: the anonymous hear nothing of
+ * devices. */
+bool principal_may_hear(const struct principal *p, struct bytes topic);

@@ -22,6 +22,7 @@ enum audience {
     AUDIENCE_ANYBODY,
     AUDIENCE_DEVICE,
     AUDIENCE_OPERATOR,
+    AUDIENCE_MEMBER, /* whoever may have an MQTT session */
 };
 
 enum { REQUEST_WRITES_MAX = 34, REQUEST_WHY = 256 };

@@ -37,7 +37,7 @@ struct connection {
     struct list dirt;  /* in the lobby's dirty list */
     int fd;
     enum phase phase;
-    struct tls *tls;
+    struct tls *tls; /* NULL: of a plain port, or closed already */
     struct watcher watcher;
     uint32_t watched;
     struct timer patience, stall;
@@ -107,6 +107,24 @@ static void bury(struct connection *c)
     mem_drop(c);
 }
 
+/* ---- TLS or none */
+
+static err transport_read(struct connection *c, uint8_t *out, size_t room, size_t *got)
+{
+    return c->tls ? tls_read(c->tls, out, room, got) : socket_read(c->fd, out, room, got);
+}
+
+static err transport_write(struct connection *c, struct bytes in, size_t *taken)
+{
+    return c->tls ? tls_write(c->tls, in, taken) : socket_write(c->fd, in, taken);
+}
+
+/* What the last write waits for. */
+static uint32_t transport_wants(const struct connection *c)
+{
+    return c->tls ? tls_wants(c->tls) : EPOLLOUT;
+}
+
 /* Watches for what can happen next; dies when epoll will not. */
 static void watch(struct connection *c)
 {
@@ -118,7 +136,7 @@ static void watch(struct connection *c)
     else if (c->phase == LINGERING)
         events = EPOLLIN;
     else
-        events = (c->held || c->phase == ENDING ? 0 : EPOLLIN) | (c->blocked ? tls_wants(c->tls) : 0);
+        events = (c->held || c->phase == ENDING ? 0 : EPOLLIN) | (c->blocked ? transport_wants(c) : 0);
     if (events == c->watched)
         return;
     c->watched = events;
@@ -218,7 +236,7 @@ static void read_some(struct connection *c)
     while (c->phase == OPEN && !c->held && !c->moving_to) {
         size_t got = 0;
         uint8_t *room = buffer_reserve(&c->in, READ_CHUNK);
-        err failed = room ? tls_read(c->tls, room, READ_CHUNK, &got) : &too_much;
+        err failed = room ? transport_read(c, room, READ_CHUNK, &got) : &too_much;
         if (err_is(failed, ERR_AGAIN)) {
             if (!c->in.len)
                 buffer_drop(&c->in);
@@ -269,7 +287,7 @@ static void write_some(struct connection *c)
     }
     while (waiting(c)) {
         size_t taken = 0;
-        err failed = tls_write(c->tls, bytes_from(buffer_view(&c->out), c->written), &taken);
+        err failed = transport_write(c, bytes_from(buffer_view(&c->out), c->written), &taken);
         if (err_is(failed, ERR_AGAIN)) {
             c->blocked = true;
             break;
@@ -304,6 +322,19 @@ static void prove(struct connection *c)
         IGNORE(principal_set(&c->line.who, PRINCIPAL_DEVICE, bytes_of_text(id)));
 }
 
+static void begin(struct connection *c)
+{
+    c->phase = OPEN;
+    if (c->protocol->speak(&c->line, &c->line.speaker)) {
+        c->line.speaker = NULL;
+        die(c);
+        return;
+    }
+    patience(&c->line, c->line.lobby->limits->handshake_ms);
+    if (c->tls)
+        read_some(c); /* what came behind the handshake, and lies inside TLS */
+}
+
 static void shake_hands(struct connection *c)
 {
     struct lobby *lobby = c->line.lobby;
@@ -324,14 +355,7 @@ static void shake_hands(struct connection *c)
         return;
     }
     prove(c);
-    c->phase = OPEN;
-    if (c->protocol->speak(&c->line, &c->line.speaker)) {
-        c->line.speaker = NULL;
-        die(c);
-        return;
-    }
-    patience(&c->line, lobby->limits->handshake_ms);
-    read_some(c);
+    begin(c);
 }
 
 static void out_of_patience(struct timer *timer)
@@ -468,16 +492,17 @@ err connection_open(const struct listener *l, int fd, const char peer[ADDRESS_TE
     struct connection *c = MEM_NEW(struct connection);
     if (!c)
         return &no_memory;
-    err failed = tls_open(l->tls, fd, &c->tls);
+    struct tls *tls = NULL;
+    err failed = l->tls ? tls_open(l->tls, fd, &tls) : OK;
     if (failed) {
         mem_drop(c);
         return failed;
     }
     *c = (struct connection){
-        .line = {.calls = &calls, .lobby = l->lobby},
+        .line = {.calls = &calls, .lobby = l->lobby, .who.kind = l->tls ? PRINCIPAL_NOBODY : PRINCIPAL_ANONYMOUS},
         .fd = fd,
         .phase = HANDSHAKE,
-        .tls = c->tls,
+        .tls = tls,
         .watcher = {fd, ready},
         .watched = EPOLLIN,
         .patience = {.due = out_of_patience},
@@ -496,5 +521,7 @@ err connection_open(const struct listener *l, int fd, const char peer[ADDRESS_TE
     if (loop_watch(l->lobby->loop, &c->watcher, EPOLLIN) ||
         loop_timer_set(l->lobby->loop, &c->patience, l->lobby->limits->handshake_ms))
         die(c);
+    else if (!tls)
+        begin(c);
     return OK;
 }

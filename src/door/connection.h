@@ -1,4 +1,4 @@
-/* A connection: one accepted socket with TLS, as a line. Owned by its lobby. */
+/* A connection: one accepted socket, with TLS or in the clear, as a line. Owned by its lobby. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -19,10 +19,10 @@ struct listener {
     struct timer rest; /* after the process ran out of descriptors */
     struct lobby *lobby;
     const struct protocol *protocol;
-    struct tls_context *tls; /* held; replaced by listener_use_tls */
+    struct tls_context *tls; /* held; replaced by listener_use_tls. NULL: a plain port */
 };
 
-/* Borrows fd and protocol; shares tls. */
+/* Borrows fd and protocol; shares tls. Without one the port is plain: its lines are PRINCIPAL_ANONYMOUS. */
 err listener_open(struct listener *l, struct lobby *lobby, int fd, const struct protocol *protocol,
                   struct tls_context *tls) MUST;
 void listener_use_tls(struct listener *l, struct tls_context *tls); /* for connections from now on; shares tls */

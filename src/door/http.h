@@ -6,3 +6,6 @@
 #include "door/connection.h"
 
 const struct protocol *http_protocol(void); /* a constant; for a listener whose peers may show a certificate */
+/* Nothing but the upgrade to a WebSocket, at any path; a constant. For a listener whose peers must show a certificate, or
+ * a plain one. */
+const struct protocol *websocket_protocol(void);

@@ -84,23 +84,28 @@ static void call_stream(struct http_speaker *h)
         http_reply(h, &answer);
 }
 
-static bool is_websocket(const struct call *call)
+static bool is_websocket(const struct http_speaker *h)
 {
-    return call->method == METHOD_GET && bytes_is(call->path, "/mqtt");
+    const struct call *call = &h->inquiry.call;
+    return call->method == METHOD_GET && (h->offer == HTTP_WEBSOCKET || bytes_is(call->path, "/mqtt"));
+}
+
+static enum audience audience_of(const struct http_speaker *h, const struct asset *asset)
+{
+    const struct call *call = &h->inquiry.call;
+    if (asset)
+        return AUDIENCE_ANYBODY;
+    return is_websocket(h) ? AUDIENCE_MEMBER : h->lobby->audiences->of(h->lobby->audiences, call->method, call->path);
 }
 
 static void pass(struct http_speaker *h)
 {
     struct call *call = &h->inquiry.call;
-    const struct asset *asset = http_find_asset(h->lobby->assets, call);
-    enum audience audience = asset ? AUDIENCE_ANYBODY
-                             : is_websocket(call)
-                                 ? AUDIENCE_OPERATOR
-                                 : h->lobby->audiences->of(h->lobby->audiences, call->method, call->path);
+    const struct asset *asset = h->offer == HTTP_ALL ? http_find_asset(h->lobby->assets, call) : NULL;
     h->request = (struct request){.verb = VERB_CALL,
                                   .who = &call->who,
                                   .peer = h->peer,
-                                  .audience = audience,
+                                  .audience = audience_of(h, asset),
                                   .resource = call->path,
                                   .done = judged};
     flow_begin(&h->lobby->flow, &h->request);
@@ -108,8 +113,10 @@ static void pass(struct http_speaker *h)
         deny(h);
     else if (asset)
         http_send_asset(h, asset);
-    else if (is_websocket(call))
+    else if (is_websocket(h))
         http_upgrade(h);
+    else if (h->offer == HTTP_WEBSOCKET)
+        http_refuse(h, 404, "this port is for MQTT over WebSocket only", "");
     else
         call_stream(h);
 }
@@ -259,7 +266,7 @@ void http_release(struct http_speaker *h)
     mem_drop(h);
 }
 
-static err speak(struct line *line, struct speaker **out)
+static err make(struct line *line, enum http_offer offer, struct speaker **out)
 {
     static const struct speech speech = {"http", hear, drained, tired, lost};
     struct http_speaker *h = MEM_NEW(struct http_speaker);
@@ -268,15 +275,31 @@ static err speak(struct line *line, struct speaker **out)
         mem_drop(h);
         return &no_memory;
     }
-    *h = (struct http_speaker){.speaker = {&speech, line}, .lobby = line->lobby, .parser = parser};
+    *h = (struct http_speaker){.speaker = {&speech, line}, .offer = offer, .lobby = line->lobby, .parser = parser};
     answer_open(&h->inquiry.answer);
     IGNORE(text_copy(bytes_of_text(line->peer), h->peer, sizeof h->peer));
     *out = &h->speaker;
     return OK;
 }
 
+static err speak(struct line *line, struct speaker **out)
+{
+    return make(line, HTTP_ALL, out);
+}
+
+static err speak_websocket(struct line *line, struct speaker **out)
+{
+    return make(line, HTTP_WEBSOCKET, out);
+}
+
 const struct protocol *http_protocol(void)
 {
     static const struct protocol protocol = {"https", speak};
+    return &protocol;
+}
+
+const struct protocol *websocket_protocol(void)
+{
+    static const struct protocol protocol = {"websocket", speak_websocket};
     return &protocol;
 }

@@ -26,8 +26,14 @@ enum http_phase {
     HTTP_OVER,
 };
 
+enum http_offer {
+    HTTP_ALL = 0,
+    HTTP_WEBSOCKET, /* the upgrade and nothing else */
+};
+
 struct http_speaker {
     struct speaker speaker;
+    enum http_offer offer;
     struct lobby *lobby;
     struct http_parser *parser;
     enum http_phase phase;

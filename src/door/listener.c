@@ -46,12 +46,14 @@ err listener_open(struct listener *l, struct lobby *lobby, int fd, const struct 
                            .rest = {.due = rested},
                            .lobby = lobby,
                            .protocol = protocol,
-                           .tls = tls_context_share(tls)};
+                           .tls = tls ? tls_context_share(tls) : NULL};
     return loop_watch(lobby->loop, &l->watcher, EPOLLIN | EPOLLEXCLUSIVE);
 }
 
 void listener_use_tls(struct listener *l, struct tls_context *tls)
 {
+    if (!l->lobby || !tls)
+        return;
     tls_context_drop(l->tls);
     l->tls = tls_context_share(tls);
 }

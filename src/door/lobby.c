@@ -44,11 +44,21 @@ uint64_t lobby_sum(const struct lobby *lobby, size_t offset)
     return sum;
 }
 
+/* A fixed seed: every loop must find the same home. Ids are ours to give, so collisions gain nobody anything; of the
+ * anonymous nothing is promised. */
+static struct lobby *home(const struct lobby *lobby, struct bytes name)
+{
+    return lobby->all[table_hash(0, name) % lobby->all_count];
+}
+
 struct lobby *lobby_home(const struct lobby *lobby, const struct principal *who)
 {
-    /* A fixed seed: every loop must find the same home. Ids are ours to give, so collisions gain nobody anything. */
-    uint64_t hash = table_hash(0, bytes_of_text(who->id));
-    return lobby->all[hash % lobby->all_count];
+    return home(lobby, bytes_of_text(who->id));
+}
+
+struct lobby *lobby_home_of(const struct lobby *lobby, const struct principal *who, struct bytes client_id)
+{
+    return who->kind == PRINCIPAL_ANONYMOUS ? home(lobby, client_id) : lobby_home(lobby, who);
 }
 
 void lobby_expel(struct lobby *lobby, const char *device_id)

@@ -118,6 +118,9 @@ void lobby_forget(struct lobby *lobby); /* frees the lobby's own, once those req
 uint64_t lobby_sum(const struct lobby *lobby, size_t offset);
 /* The lobby that owns all sessions of a principal: take-over, expulsion and presence then need no other loop. */
 struct lobby *lobby_home(const struct lobby *lobby, const struct principal *who);
+/* The lobby that owns the session of a client: its principal's, or, of the anonymous, who would all share one, that of the
+ * client id. */
+struct lobby *lobby_home_of(const struct lobby *lobby, const struct principal *who, struct bytes client_id);
 /* Ends every session of the device on this loop. */
 void lobby_expel(struct lobby *lobby, const char *device_id);
 /* Tells every MQTT session that the server stops (MQTT 5.0: 0x8B), and ends all lines. */

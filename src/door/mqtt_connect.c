@@ -207,7 +207,8 @@ static err judge(struct mqtt_session *s, const struct mqtt_connect *c)
 
 err mqtt_on_connect(struct mqtt_session *s, const struct mqtt_connect *c, bool *moved)
 {
-    struct lobby *home = lobby_home(s->lobby, &s->who);
+    struct lobby *home =
+        c->client_id.len ? lobby_home_of(s->lobby, &s->who, c->client_id) : lobby_home(s->lobby, &s->who);
     if (home != s->lobby) {
         *moved = true;
         s->speaker.line->calls->move(s->speaker.line, home);

@@ -99,7 +99,7 @@ static void overflow(struct mqtt_session *s, uint8_t qos)
 
 void mqtt_deliver(struct mqtt_session *s, struct message *message, uint8_t qos)
 {
-    if (s->phase != SESSION_OPEN)
+    if (s->phase != SESSION_OPEN || !principal_may_hear(&s->who, message->topic))
         return;
     struct delivery *d = is_full(s, message) ? NULL : MEM_NEW(struct delivery);
     if (!d) {

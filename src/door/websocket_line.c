@@ -15,7 +15,7 @@ enum { HEARTBEAT_MS = 15000 };
 struct websocket_line {
     struct speaker outer;
     struct timer heartbeat;   /* on the loop of inner.lobby */
-    uint8_t session_hash[32]; /* of the operator who is signed in */
+    uint8_t session_hash[32]; /* when it is an operator, who is signed in */
     struct line inner;
     struct websocket reader;
     struct buffer data; /* unmasked bytes that the inner speaker has not used */
@@ -121,6 +121,13 @@ static void react(struct websocket_line *w)
     }
 }
 
+/* A device's certificate holds as long as the line; a deleted device is expelled by its session. */
+static bool signed_out(const struct websocket_line *w)
+{
+    struct badges *badges = w->inner.lobby->badges;
+    return w->inner.who.kind == PRINCIPAL_OPERATOR && !badges->holds(badges, w->session_hash);
+}
+
 /* Keeps middle boxes awake; it is also when a signed-out operator stops hearing. */
 static void beat(struct timer *timer)
 {
@@ -131,7 +138,7 @@ static void beat(struct timer *timer)
         return;
     websocket_put_frame(&ping, WEBSOCKET_PING, (struct bytes){NULL, 0});
     line_send(w->outer.line, buffer_view(&ping));
-    if (!lobby->badges->holds(lobby->badges, w->session_hash) || loop_timer_set(lobby->loop, timer, HEARTBEAT_MS))
+    if (signed_out(w) || loop_timer_set(lobby->loop, timer, HEARTBEAT_MS))
         close_with(w, WEBSOCKET_POLICY);
 }
 

@@ -40,6 +40,8 @@ static uint32_t rate_of(const struct quota *q, enum principal_kind kind)
         return q->options.device_messages_per_s;
     case PRINCIPAL_OPERATOR:
         return q->options.operator_calls_per_s;
+    case PRINCIPAL_ANONYMOUS:
+        return q->options.anonymous_messages_per_s;
     }
     return 0;
 }
@@ -47,9 +49,10 @@ static uint32_t rate_of(const struct quota *q, enum principal_kind kind)
 static struct bytes key_of(const struct request *r, char key[KEY_MAX])
 {
     char network[PEER_NETWORK_TEXT];
-    if (r->who->kind == PRINCIPAL_NOBODY)
+    bool by_network = r->who->kind == PRINCIPAL_NOBODY || r->who->kind == PRINCIPAL_ANONYMOUS;
+    if (by_network)
         peer_network(r->peer, network);
-    struct bytes name = bytes_of_text(r->who->kind == PRINCIPAL_NOBODY ? network : r->who->id);
+    struct bytes name = bytes_of_text(by_network ? network : r->who->id);
     key[0] = (char)('0' + r->who->kind);
     if (name.len)
         memcpy(key + 1, name.at, name.len);
@@ -81,6 +84,8 @@ static err admit(struct limiter *self, const struct request *r)
 {
     struct quota *q = CONTAINER(self, struct quota, limiter);
     char text[KEY_MAX];
+    if (r->who->kind == PRINCIPAL_ANONYMOUS && !q->options.anonymous_messages_per_s)
+        return OK;
     struct bytes key = key_of(r, text);
     uint32_t rate = rate_of(q, r->who->kind);
     struct table_node *found = table_find(&q->accounts, key);

@@ -12,6 +12,7 @@ struct quota_options {
     uint32_t address_calls_per_s; /* calls and sessions from one address that is no known principal */
     size_t buckets_max;
     uint64_t seed;
+    uint32_t anonymous_messages_per_s; /* of one address on a plain port; 0: no limit */
 };
 
 struct quota;

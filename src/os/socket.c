@@ -26,6 +26,7 @@ static const struct fault turned_away = {ERR_CLOSED, "socket: the connection was
 static const struct fault unreachable = {ERR_CLOSED, "socket: the host cannot be reached"};
 static const struct fault timed_out = {ERR_CLOSED, "socket: the connection timed out"};
 static const struct fault peer_gone = {ERR_CLOSED, "socket: the other side closed the connection"};
+static const struct fault not_now = {ERR_AGAIN, "socket: it waits for the network"};
 static const struct fault under_way = {ERR_AGAIN, "socket: the connection is not made yet"};
 static const struct fault failed = {ERR_IO, "socket: the operating system reported an error"};
 
@@ -72,6 +73,17 @@ static err address_parse(const char *text, uint16_t port, struct address *out)
     out->at.v6.sin6_family = AF_INET6;
     out->at.v6.sin6_port = htons(port);
     return inet_pton(AF_INET6, text, &out->at.v6.sin6_addr) == 1 ? OK : &bad_address;
+}
+
+bool address_is_loopback(const char *address)
+{
+    struct address a;
+    if (address_parse(address, 0, &a))
+        return false;
+    const struct in6_addr *v6 = &a.at.v6.sin6_addr;
+    if (a.at.any.sa_family == AF_INET)
+        return ntohl(a.at.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
 }
 
 /* Peers of a dual-stack socket show as ::ffff:192.0.2.7; operators know them as 192.0.2.7. */
@@ -146,6 +158,25 @@ err socket_accept(int listener, int *fd_out, char peer[ADDRESS_TEXT])
     address_text(&a, peer);
     *fd_out = fd;
     return OK;
+}
+
+/* MSG_DONTWAIT keeps a loop from waiting even when somebody has made the socket blocking. */
+err socket_read(int fd, uint8_t *out, size_t room, size_t *got)
+{
+    ssize_t len = recv(fd, out, room, MSG_DONTWAIT);
+    *got = len > 0 ? (size_t)len : 0;
+    if (len > 0)
+        return OK;
+    return len < 0 && (errno == EAGAIN || errno == EINTR) ? &not_now : &peer_gone;
+}
+
+err socket_write(int fd, struct bytes in, size_t *taken)
+{
+    ssize_t len = send(fd, in.at, in.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    *taken = len > 0 ? (size_t)len : 0;
+    if (len >= 0)
+        return OK;
+    return errno == EAGAIN || errno == EINTR ? &not_now : &peer_gone;
 }
 
 void socket_finish(int fd)

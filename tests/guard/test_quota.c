@@ -35,7 +35,7 @@ static int64_t no_wall_us(const struct clock *self)
 static void play_open(struct play *p, size_t buckets_max)
 {
     *p = (struct play){.clock = {no_wall_us, now_ms}, .now_ms = 1000000};
-    struct quota_options options = {DEVICE, OPERATOR, ADDRESS, buckets_max, 7};
+    struct quota_options options = {DEVICE, OPERATOR, ADDRESS, buckets_max, 7, 0};
     assert_null(quota_open(&options, &p->clock, &p->quota));
 }
 
@@ -158,7 +158,7 @@ static void the_longest_unused_give_way(void **state)
 static void every_allocation_may_fail(void **state)
 {
     struct play p;
-    struct quota_options options = {DEVICE, OPERATOR, ADDRESS, 10, 7};
+    struct quota_options options = {DEVICE, OPERATOR, ADDRESS, 10, 7, 0};
     play_open(&p, 10);
     struct principal who = {PRINCIPAL_DEVICE, "pump-1"};
     struct request r = {.verb = VERB_PUBLISH, .who = &who, .peer = ""};

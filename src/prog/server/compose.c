@@ -87,6 +87,41 @@ static err take_root(struct server *s)
     return failed;
 }
 
+static void drop_contexts(struct tls_context *contexts[PORTS])
+{
+    for (size_t i = 0; i < PORTS; i++)
+        tls_context_drop(contexts[i]);
+}
+
+/* All new or all old. */
+static err take_contexts(struct server *s, const struct tls_options *common)
+{
+    static const struct {
+        enum port port;
+        enum tls_peer peer;
+        const char *alpn;
+    } rows[] = {
+        {PORT_MQTT, TLS_PEER_REQUIRED, ""},
+        {PORT_HTTP, TLS_PEER_ASKED, "http/1.1"},
+        {PORT_MQTT_WEBSOCKET, TLS_PEER_REQUIRED, "http/1.1"},
+    };
+    struct tls_context *made[PORTS] = {NULL};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct tls_options options = *common;
+        options.peer = rows[i].peer;
+        options.alpn = rows[i].alpn;
+        err failed = tls_context_server(&options, &made[rows[i].port]);
+        if (failed) {
+            drop_contexts(made);
+            return failed;
+        }
+    }
+    drop_contexts(s->tls);
+    for (size_t i = 0; i < PORTS; i++)
+        s->tls[i] = made[i];
+    return OK;
+}
+
 err server_renew_tls(struct server *s)
 {
     SCOPED(buffer_drop) struct buffer public_key = {.max = CERTIFICATE_MAX};
@@ -108,25 +143,11 @@ err server_renew_tls(struct server *s)
     put_bytes(&chain, buffer_view(&s->chain_pem));
     TRY(failed);
     TRY(buffer_finish(&chain));
-    struct tls_options options = {.chain_pem = buffer_view(&chain),
-                                  .key_pem = buffer_view(&key_pem),
-                                  /* With the issuing certificate: EST gives devices their own one alone (RFC 7030,
-                                   * 4.2.3), and many show no more than that. */
-                                  .anchors_pem = buffer_view(&s->chain_pem),
-                                  .alpn = ""};
-    struct tls_context *mqtt = NULL, *http = NULL;
-    TRY(tls_context_server(&options, &mqtt));
-    options.peer = TLS_PEER_ASKED;
-    options.alpn = "http/1.1";
-    failed = tls_context_server(&options, &http);
-    if (failed) {
-        tls_context_drop(mqtt);
-        return failed;
-    }
-    tls_context_drop(s->mqtt_tls);
-    tls_context_drop(s->http_tls);
-    s->mqtt_tls = mqtt;
-    s->http_tls = http;
+    TRY(take_contexts(s, &(struct tls_options){.chain_pem = buffer_view(&chain),
+                                               .key_pem = buffer_view(&key_pem),
+                                               /* With the issuing certificate: EST gives devices their own one alone
+                                                * (RFC 7030, 4.2.3), and many show no more than that. */
+                                               .anchors_pem = buffer_view(&s->chain_pem)}));
     int64_t now_us = wall_us(machine_clock());
     s->tls_renew_us = now_us + (issued.expires_us - now_us) / 3 * 2;
     return OK;
@@ -175,6 +196,7 @@ static err open_store(struct server *s)
 static err open_floor(struct server *s)
 {
     const struct server_settings *set = s->settings;
+    policy_open(&s->policy, set->mqtt_insecure_anonymous ? POLICY_ANONYMOUS : POLICY_STRICT, set->policy_bridges);
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     size_t loops = set->loops ? set->loops : processors > 0 ? (size_t)processors : 1;
     return floor_open(&(struct floor_options){.loops = loops < FLOOR_LOOPS_MAX ? loops : FLOOR_LOOPS_MAX,
@@ -184,9 +206,11 @@ static err open_floor(struct server *s)
                                               .limits = &s->limits,
                                               .assets = &s->assets,
                                               .clerk = s->clerk,
+                                              .rule = &s->policy.rule,
                                               .quota = {.device_messages_per_s = (uint32_t)set->device_rate,
                                                         .operator_calls_per_s = (uint32_t)set->operator_rate,
                                                         .address_calls_per_s = (uint32_t)set->address_rate,
+                                                        .anonymous_messages_per_s = (uint32_t)set->anonymous_rate,
                                                         .buckets_max = QUOTA_BUCKETS_MAX}},
                       &s->floor);
 }
@@ -202,8 +226,8 @@ static err take_addresses(struct server *s)
     SCOPED(buffer_drop) struct buffer url = {.max = sizeof s->public_url};
     SCOPED(buffer_drop) struct buffer mqtt = {.max = sizeof s->mqtt_address};
     uint16_t http_port, mqtt_port;
-    TRY(socket_port(SERVER_HTTP, &http_port));
-    TRY(socket_port(SERVER_MQTT, &mqtt_port));
+    TRY(socket_port(SERVER_PORTS + PORT_HTTP, &http_port));
+    TRY(socket_port(SERVER_PORTS + PORT_MQTT, &mqtt_port));
     put_text(&url, "https://");
     put_host(&url, s->settings->public_host);
     if (http_port != 443)
@@ -273,15 +297,18 @@ static err open_doors(struct server *s)
 {
     struct session_list sessions = {.rows = {take_session}};
     struct store_reader *reader;
+    struct port_wish wishes[PORTS];
+    int ports[PORTS];
+    port_wishes(s->settings, wishes);
+    for (int i = 0; i < PORTS; i++)
+        ports[i] = wishes[i].open ? SERVER_PORTS + i : -1;
     TRY(server_open_reader(s, &reader));
     err failed = reader->list_sessions(reader, wall_us(machine_clock()), &sessions.rows);
     reader->close(reader);
     if (!failed)
         failed = floor_start(s->floor, &(struct floor_doors){.desk = s->desk,
-                                                             .mqtt_tls = s->mqtt_tls,
-                                                             .http_tls = s->http_tls,
-                                                             .mqtt_listener = SERVER_MQTT,
-                                                             .http_listener = SERVER_HTTP,
+                                                             .ports = ports,
+                                                             .tls = s->tls,
                                                              .sessions = sessions.at,
                                                              .session_count = sessions.count});
     if (sessions.at)
@@ -314,8 +341,7 @@ void server_take_down(struct server *s)
     clerk_close(s->clerk);
     if (s->writer)
         s->writer->close(s->writer);
-    tls_context_drop(s->mqtt_tls);
-    tls_context_drop(s->http_tls);
+    drop_contexts(s->tls);
     keeper_client_close(s->keeper);
     mem_drop((void *)(uintptr_t)s->assets.at);
     buffer_drop(&s->chain_pem);

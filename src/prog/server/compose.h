@@ -2,9 +2,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "guard/policy.h"
 #include "prog/server/desk.h"
 #include "prog/server/floor.h"
 #include "prog/server/keeper_client.h"
+#include "prog/server/ports.h"
 #include "prog/server/server.h"
 
 /* Everything that the process owns, ground floor first. Zero, with the keeper's descriptors, before server_compose. */
@@ -18,9 +20,10 @@ struct server {
     struct buffer chain_pem, root_pem; /* issuing then root; root alone */
     char public_url[300], mqtt_address[300];
     char folder[256];
+    struct policy policy;
 
     struct keeper_client *keeper;
-    struct tls_context *mqtt_tls, *http_tls;
+    struct tls_context *tls[PORTS]; /* NULL: a plain port */
     int64_t tls_renew_us; /* when the server's own certificate is due for a new one */
     struct store_writer *writer;
     struct floor_relay relay;

@@ -7,7 +7,6 @@
 #include "door/http.h"
 #include "door/mqtt.h"
 #include "guard/inspection.h"
-#include "guard/policy.h"
 #include "guard/session_table.h"
 #include "prog/server/streams.h"
 #include "prog/server/witness.h"
@@ -29,7 +28,7 @@ struct station {
     struct loop *loop;
     struct lobby lobby;
     struct door_counts counts;
-    struct listener mqtt, http;
+    struct listener listeners[PORTS];
     struct router *router;
     struct quota *quota;
     struct inspection inspection;
@@ -249,6 +248,21 @@ static err station_open(struct floor *floor, struct station *s)
     return OK;
 }
 
+static err open_listeners(struct station *s, const struct floor_doors *doors)
+{
+    const struct protocol *protocols[PORTS] = {
+        [PORT_MQTT] = mqtt_protocol(),
+        [PORT_HTTP] = http_protocol(),
+        [PORT_MQTT_WEBSOCKET] = websocket_protocol(),
+        [PORT_PLAIN] = mqtt_protocol(),
+        [PORT_PLAIN_WEBSOCKET] = websocket_protocol(),
+    };
+    for (size_t i = 0; i < PORTS; i++)
+        if (doors->ports[i] >= 0)
+            TRY(listener_open(&s->listeners[i], &s->lobby, doors->ports[i], protocols[i], doors->tls[i]));
+    return OK;
+}
+
 static err station_furnish(struct station *s, const struct floor_doors *doors)
 {
     struct floor *floor = s->floor;
@@ -271,7 +285,7 @@ static err station_furnish(struct station *s, const struct floor_doors *doors)
         .all = floor->lobbies,
         .all_count = o->loops,
         .flow = {.limiter = quota_limiter(s->quota),
-                 .rule = policy_built_in(),
+                 .rule = o->rule,
                  .registry = &s->registry.registry,
                  .inspector = &s->inspection.inspector,
                  .recorder = s->recorder,
@@ -280,8 +294,7 @@ static err station_furnish(struct station *s, const struct floor_doors *doors)
                  .tap = &s->witness.tap},
     };
     TRY(lobby_open(&s->lobby));
-    TRY(listener_open(&s->mqtt, &s->lobby, doors->mqtt_listener, mqtt_protocol(), doors->mqtt_tls));
-    return listener_open(&s->http, &s->lobby, doors->http_listener, http_protocol(), doors->http_tls);
+    return open_listeners(s, doors);
 }
 
 static void *run(void *self)
@@ -347,29 +360,28 @@ err floor_start(struct floor *floor, const struct floor_doors *doors)
 struct rekeying {
     struct mail mail;
     struct station *station;
-    struct tls_context *mqtt_tls, *http_tls;
+    struct tls_context *tls[PORTS];
 };
 
 static void rekey(struct mail *mail)
 {
     struct rekeying *r = CONTAINER(mail, struct rekeying, mail);
-    listener_use_tls(&r->station->mqtt, r->mqtt_tls);
-    listener_use_tls(&r->station->http, r->http_tls);
-    tls_context_drop(r->mqtt_tls);
-    tls_context_drop(r->http_tls);
+    for (size_t i = 0; i < PORTS; i++) {
+        listener_use_tls(&r->station->listeners[i], r->tls[i]);
+        tls_context_drop(r->tls[i]);
+    }
     mem_drop(r);
 }
 
-err floor_use_tls(struct floor *floor, const struct floor_doors *doors)
+err floor_use_tls(struct floor *floor, struct tls_context *const tls[PORTS])
 {
     for (size_t i = 0; i < floor->options.loops; i++) {
         struct rekeying *r = MEM_NEW(struct rekeying);
         if (!r)
             return &no_memory;
-        *r = (struct rekeying){{.open = rekey},
-                               &floor->stations[i],
-                               tls_context_share(doors->mqtt_tls),
-                               tls_context_share(doors->http_tls)};
+        *r = (struct rekeying){.mail = {.open = rekey}, .station = &floor->stations[i]};
+        for (size_t port = 0; port < PORTS; port++)
+            r->tls[port] = tls[port] ? tls_context_share(tls[port]) : NULL;
         mailbox_answer(loop_mailbox(floor->stations[i].loop), &r->mail); /* rare, and must arrive */
     }
     return OK;
@@ -385,8 +397,8 @@ static void shut(struct mail *mail)
     struct shutting *shutting = CONTAINER(mail, struct shutting, mail);
     struct station *s = shutting->station;
     mem_drop(shutting);
-    listener_close(&s->mqtt);
-    listener_close(&s->http);
+    for (size_t i = 0; i < PORTS; i++)
+        listener_close(&s->listeners[i]);
     lobby_shut(&s->lobby);
 }
 

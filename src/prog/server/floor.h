@@ -8,6 +8,7 @@
 #include "guard/quota.h"
 #include "os/tls.h"
 #include "prog/server/desk.h"
+#include "prog/server/ports.h"
 #include "store/clerk.h"
 
 enum { FLOOR_LOOPS_MAX = 64 };
@@ -24,6 +25,7 @@ struct floor_options {
     struct quota_options quota;
     const struct assets *assets;
     struct clerk *clerk;
+    const struct rule *rule;
 };
 
 /* Two steps, because the query threads need the herald and the loops need the query threads. */
@@ -42,14 +44,14 @@ void floor_relay_open(struct floor_relay *relay);
 
 struct floor_doors {
     struct query_desk *desk;
-    struct tls_context *mqtt_tls, *http_tls; /* shared */
-    int mqtt_listener, http_listener;        /* borrowed */
+    const int *ports;                        /* PORTS of them, listening; -1: closed. The descriptors are borrowed */
+    struct tls_context *const *tls;          /* PORTS of them, shared; NULL: a plain port */
     const struct session_record *sessions;   /* those signed in now; borrowed until return */
     size_t session_count;
 };
 MUST err floor_start(struct floor *floor, const struct floor_doors *doors);
-/* The two contexts only; from any thread. ERR_MEMORY: not all loops have them, try again. */
-MUST err floor_use_tls(struct floor *floor, const struct floor_doors *doors);
+/* New contexts for all ports, shared; from any thread. ERR_MEMORY: not all loops have them, try again. */
+MUST err floor_use_tls(struct floor *floor, struct tls_context *const tls[PORTS]);
 
 /* In this order; the store stays open until the last. */
 void floor_shut(struct floor *floor); /* tells every session that the server stops, takes no new ones */

@@ -14,6 +14,7 @@
 #include "os/process.h"
 #include "os/signals.h"
 #include "os/socket.h"
+#include "prog/server/ports.h"
 #include "prog/server/server.h"
 
 #include <arpa/inet.h>
@@ -44,7 +45,9 @@ struct launcher {
     char data[PATH_MAX_BYTES];
     struct identity keeper_user, server_user;
     bool root;
-    int mqtt, http, lock;
+    struct port_wish wishes[PORTS];
+    int ports[PORTS]; /* listening; -1: not wished for */
+    int lock;
     struct loop *loop;
     struct signals signals;
     struct watcher report; /* the server's start-up text */
@@ -189,13 +192,16 @@ static err start_server(struct launcher *l, int keeper, int report)
     }
     arguments[count] = "--serve";
     arguments[count + 1] = NULL;
-    const struct process_descriptor descriptors[] = {
-        {keeper, SERVER_KEEPER}, {l->mqtt, SERVER_MQTT}, {l->http, SERVER_HTTP}, {report, SERVER_LAUNCHER}};
+    struct process_descriptor descriptors[2 + PORTS] = {{keeper, SERVER_KEEPER}, {report, SERVER_LAUNCHER}};
+    size_t used = 2;
+    for (int i = 0; i < PORTS; i++)
+        if (l->ports[i] >= 0)
+            descriptors[used++] = (struct process_descriptor){l->ports[i], SERVER_PORTS + i};
     return process_start(&(struct process_options){.program = "/proc/self/exe",
                                                    .arguments = arguments,
                                                    .environment = (const char *const *)environ,
                                                    .descriptors = descriptors,
-                                                   .descriptor_count = sizeof descriptors / sizeof *descriptors},
+                                                   .descriptor_count = used},
                          &l->server);
 }
 
@@ -341,13 +347,21 @@ static void start_both(struct launcher *l)
         come_again(l);
 }
 
+static err bind_ports(struct launcher *l)
+{
+    enum port at;
+    err failed = ports_bind(l->wishes, l->ports, &at);
+    if (failed)
+        log_line(&l->log, LOG_ERROR, "a port could not be opened", "port=\"%s\" address=%s:%u", l->wishes[at].name,
+                 l->wishes[at].address, l->wishes[at].number);
+    return failed;
+}
+
 static err open_up(struct launcher *l)
 {
-    const struct server_settings *set = l->launch->settings;
     TRY(signals_hold());
     TRY(open_data(l));
-    TRY(socket_listen(set->mqtt_address, set->mqtt_port, &l->mqtt));
-    TRY(socket_listen(set->http_address, set->http_port, &l->http));
+    TRY(bind_ports(l));
     TRY(loop_open(machine_clock(), 16, &l->loop));
     return signals_open(&l->signals, l->loop);
 }
@@ -355,8 +369,6 @@ static err open_up(struct launcher *l)
 int launcher_run(const struct launch *launch)
 {
     struct launcher l = {.launch = launch,
-                         .mqtt = -1,
-                         .http = -1,
                          .lock = -1,
                          .back_off_ms = BACK_OFF_MS,
                          .signals = {.watcher.fd = -1, .caught = caught},
@@ -365,6 +377,9 @@ int launcher_run(const struct launch *launch)
                          .log = {machine_clock(), "launcher", (enum log_level)launch->settings->log_level}};
     /* The server's user must be able to pass through the data folder; what is secret has its own mode. */
     umask(022);
+    port_wishes(launch->settings, l.wishes);
+    for (int i = 0; i < PORTS; i++)
+        l.ports[i] = -1;
     err failed = open_up(&l);
     if (failed) {
         fprintf(stderr, "holdfastd: %s (data %s, MQTT %s:%u, HTTPS %s:%u)\n", err_text(failed), launch->settings->data,
@@ -376,8 +391,8 @@ int launcher_run(const struct launch *launch)
     }
     signals_close(&l.signals);
     loop_close(l.loop);
-    fd_close(&l.mqtt);
-    fd_close(&l.http);
+    for (int i = 0; i < PORTS; i++)
+        fd_close(&l.ports[i]);
     fd_close(&l.lock);
     return failed ? 1 : l.status;
 }

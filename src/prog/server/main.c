@@ -82,7 +82,7 @@ static err read_settings(const struct wishes *w, struct server_settings *setting
     TRY(settings_read_environment(server_settings_table(), environ, settings, why));
     for (size_t i = 0; i < w->set_count; i++)
         TRY(set_one(w->set[i], settings, why));
-    return OK;
+    return server_settings_check(settings, why);
 }
 
 static int check(const struct wishes *w, err failed, const char *why)

@@ -17,6 +17,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -89,12 +90,29 @@ static err put_token(struct server *s, struct buffer *text)
     return OK;
 }
 
+/* Those that the settings ask for besides the two that every server has. */
+static err put_further_ports(const struct server *s, struct buffer *text)
+{
+    struct port_wish wishes[PORTS];
+    port_wishes(s->settings, wishes);
+    for (int i = PORT_MQTT_WEBSOCKET; i < PORTS; i++) {
+        uint16_t number;
+        if (!wishes[i].open)
+            continue;
+        TRY(socket_port(SERVER_PORTS + i, &number));
+        put_format(text, strchr(wishes[i].host, ':') ? "  %-17s [%s]:%u\n" : "  %-17s %s:%u\n", wishes[i].name,
+                   wishes[i].host, number);
+    }
+    return OK;
+}
+
 static err tell_launcher(struct server *s)
 {
     SCOPED(buffer_wipe) struct buffer text = {.max = 4096};
     put_format(&text, "Holdfast %s is ready.\n", HOLDFAST_VERSION);
     put_format(&text, "  console and API   %s/\n", s->public_url);
     put_format(&text, "  MQTT over TLS     %s\n", s->mqtt_address);
+    TRY(put_further_ports(s, &text));
     put_format(&text, "  root certificate  %s/api/v1/ca.pem\n", s->public_url);
     put_format(&text, "                    SHA-256 %s\n", s->facts.root_sha256);
     TRY(put_invitation(s, &text));
@@ -111,7 +129,7 @@ static void renew_when_due(struct server *s)
         return;
     err failed = server_renew_tls(s);
     if (!failed)
-        failed = floor_use_tls(s->floor, &(struct floor_doors){.mqtt_tls = s->mqtt_tls, .http_tls = s->http_tls});
+        failed = floor_use_tls(s->floor, s->tls);
     if (failed)
         s->tls_renew_us = 0; /* with the next chores: the old certificate is valid for a third of its life yet */
     log_line(&s->log, failed ? LOG_ERROR : LOG_INFO, "server certificate renewal", "result=\"%s\"", err_text(failed));

@@ -6,9 +6,8 @@
 
 enum server_descriptor {
     SERVER_KEEPER = 3,   /* the channel to the keeper */
-    SERVER_MQTT = 4,     /* listening */
-    SERVER_HTTP = 5,     /* listening */
-    SERVER_LAUNCHER = 6, /* a channel: one message, the start-up text, once the doors are open */
+    SERVER_LAUNCHER = 4, /* a channel: one message, the start-up text, once the doors are open */
+    SERVER_PORTS = 5,    /* the first of the listening sockets, each at its place in enum port */
 };
 
 /* Runs until SIGTERM or SIGINT; the exit status. 0: stopped in order. */

@@ -11,3 +11,5 @@ struct server_settings {
 };
 
 const struct settings_table *server_settings_table(void); /* a constant */
+/* What no single row can say. ERR_REFUSED and a sentence in `why`: the settings contradict each other. */
+MUST err server_settings_check(const struct server_settings *settings, char why[WHY_TEXT]);
