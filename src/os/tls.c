@@ -1,94 +1,88 @@
-/* TLS connections.
- *
- * Each call to OpenSSL starts with an empty error queue and ends in `outcome`, which alone knows what its answers mean.
- * After a failure the connection is broken: OpenSSL must not be asked to say goodbye on it. */
+/* TLS connections: what each call does depends on who carries the connection. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/tls.h"
 
-#include "os/tls_context.h"
-#include "os/tls_socket.h"
+#include "os/tls_connection.h"
+#include "os/tls_library.h"
 
-#include <limits.h>
-#include <openssl/err.h>
-#include <stdio.h>
-#include <sys/epoll.h>
+#include <string.h>
 #include <sys/socket.h>
 
-static const struct fault no_memory = {ERR_MEMORY, "tls: no memory"};
-static const struct fault again = {ERR_AGAIN, "tls: waits for the network"};
-static const struct fault closed = {ERR_CLOSED, "tls: the other side closed the connection"};
-static const struct fault cut = {ERR_CLOSED, "tls: the connection was cut"};
-static const struct fault refused = {ERR_REFUSED, "tls: the handshake or a record was refused"};
-static const struct fault no_certificate = {ERR_ABSENT, "tls: the peer showed no certificate"};
+const struct fault tls_no_memory = {ERR_MEMORY, "tls: no memory"};
+const struct fault tls_again = {ERR_AGAIN, "tls: waits for the network"};
+const struct fault tls_closed = {ERR_CLOSED, "tls: the other side closed the connection"};
+const struct fault tls_cut = {ERR_CLOSED, "tls: the connection was cut"};
+static const struct fault no_certificate = {ERR_ABSENT, "tls: the peer's certificate is no more kept"};
 
-enum { TROUBLE_TEXT = 160 };
+/* ---- bytes that wait */
 
-struct tls {
-    struct tls_engine *engine;
-    struct tls_context *ctx;
-    SSL *ssl;
-    int fd;
-    uint32_t wants;
-    bool starved; /* what is buffered inside is no whole record: only the network brings more */
-    bool broken;
-    char trouble[TROUBLE_TEXT];
-    bool peer_refused;
-};
-
-static err tls_attach(struct tls *tls)
+struct bytes rest_view(const struct tls_rest *rest)
 {
-    tls->ssl = SSL_new(tls->ctx->ssl);
-    BIO *bio = tls_socket_over(tls->ctx->socket, &tls->fd);
-    if (!tls->ssl || !bio) {
-        BIO_free(bio);
-        return &no_memory;
+    return rest ? bytes_of(rest->at + rest->from, rest->len - rest->from) : bytes_of(NULL, 0);
+}
+
+void rest_drop(struct tls_rest **rest)
+{
+    if (*rest)
+        mem_wipe((*rest)->at, (*rest)->room);
+    mem_drop(*rest);
+    *rest = NULL;
+}
+
+err rest_set(struct tls_rest **rest, struct bytes bytes, size_t room)
+{
+    size_t needs = bytes.len > room ? bytes.len : room;
+    if (!bytes.len || (*rest && (*rest)->room < bytes.len))
+        rest_drop(rest);
+    if (!bytes.len)
+        return OK;
+    if (!*rest) {
+        *rest = mem_take(1, sizeof **rest + needs);
+        if (!*rest)
+            return &tls_no_memory;
+        (*rest)->room = (uint32_t)needs;
     }
-    SSL_set_bio(tls->ssl, bio, bio);
-    if (SSL_is_server(tls->ssl))
-        SSL_set_accept_state(tls->ssl);
-    else
-        SSL_set_connect_state(tls->ssl);
-    if (tls->ctx->server_name && SSL_set_tlsext_host_name(tls->ssl, tls->ctx->server_name) != 1)
-        return &no_memory;
+    memcpy((*rest)->at, bytes.at, bytes.len);
+    (*rest)->from = 0;
+    (*rest)->len = (uint32_t)bytes.len;
+    (*rest)->plain = 0;
     return OK;
 }
 
+/* ---- connections */
+
 err tls_open(struct tls_context *ctx, int fd, struct tls **out)
 {
-    ERR_clear_error();
-    struct tls *tls = MEM_NEW(struct tls);
-    if (!tls)
-        return &no_memory;
-    tls->ctx = tls_context_share(ctx);
-    tls->fd = fd;
-    err e = tls_attach(tls);
-    if (e) {
-        tls->broken = true;
-        tls_close(tls);
-        return e;
-    }
-    *out = tls;
-    return OK;
+    return tls_accept(ctx, NULL, fd, out);
 }
 
 err tls_accept(struct tls_context *ctx, struct tls_engine *engine, int fd, struct tls **out)
 {
-    TRY(tls_open(ctx, fd, out));
-    (*out)->engine = engine;
-    return OK;
+    struct tls *tls = MEM_NEW(struct tls);
+    if (!tls)
+        return &tls_no_memory;
+    tls->engine = engine;
+    tls->fd = fd;
+    err e = library_open(ctx, fd, &tls->library);
+    if (e)
+        mem_drop(tls);
+    else
+        *out = tls;
+    return e;
 }
 
 void tls_move(struct tls *tls, struct tls_engine *engine)
 {
-    tls->engine = engine;
+    if (tls->engine)
+        tls->engine = engine;
 }
 
-/* The head is what goes before a ServerHello (RFC 8446, 5.1). What the client said is thrown away, since a socket that is
- * closed with unread bytes takes back what was sent. */
+/* The head is what goes before a ServerHello (RFC 8446, 5.1). What the client said is thrown away, since a socket that
+ * is closed with unread bytes takes back what was sent. */
 void tls_refuse(int fd)
 {
-    static const uint8_t alert[] = {21, 3, 3, 0, 2, 2, 80};
-    (void)send(fd, alert, sizeof alert, MSG_DONTWAIT | MSG_NOSIGNAL);
+    static const uint8_t internal_error[] = {21, 3, 3, 0, 2, 2, 80};
+    (void)send(fd, internal_error, sizeof internal_error, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)shutdown(fd, SHUT_WR);
     (void)recv(fd, NULL, TLS_BATCH, MSG_TRUNC | MSG_DONTWAIT);
 }
@@ -97,140 +91,72 @@ void tls_close(struct tls *tls)
 {
     if (!tls)
         return;
-    ERR_clear_error();
-    if (!tls->broken && SSL_is_init_finished(tls->ssl))
-        (void)SSL_shutdown(tls->ssl); /* one try: a peer that does not read gets no close_notify */
-    SSL_free(tls->ssl);
-    tls_context_drop(tls->ctx);
-    ERR_clear_error();
+    if (tls->carrier == CARRIED_BY_US)
+        stream_close(tls);
+    else
+        library_close(tls->library);
     mem_drop(tls);
 }
 
 uint32_t tls_wants(const struct tls *tls)
 {
-    return tls->wants;
-}
-
-static bool is_end_of_stream(unsigned long code)
-{
-    return ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
-}
-
-/* OpenSSL's words: constant texts of its tables, nothing that the peer chose. */
-static void note_trouble(struct tls *tls, unsigned long code)
-{
-    long verified = SSL_get_verify_result(tls->ssl);
-    bool from_peer = ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) >= SSL_AD_REASON_OFFSET;
-    const char *reason = ERR_reason_error_string(code);
-    tls->peer_refused = from_peer;
-    snprintf(tls->trouble, sizeof tls->trouble, "%s%s%s%s", from_peer ? "the other side says: " : "",
-             reason ? reason : "unknown", verified == X509_V_OK ? "" : ": ",
-             verified == X509_V_OK ? "" : X509_verify_cert_error_string(verified));
-}
-
-static err failure(struct tls *tls, err why)
-{
-    tls->broken = true;
-    snprintf(tls->trouble, sizeof tls->trouble, "%s", why->text);
-    return why;
-}
-
-static err waits(struct tls *tls, uint32_t events)
-{
-    tls->wants = events;
-    tls->starved = events == EPOLLIN;
-    return &again;
-}
-
-/* `answer` is what an SSL function returned. */
-static err outcome(struct tls *tls, int answer)
-{
-    tls->starved = false;
-    if (answer == 1)
-        return OK;
-    unsigned long code = ERR_peek_error();
-    switch (SSL_get_error(tls->ssl, answer)) {
-    case SSL_ERROR_WANT_READ:
-        return waits(tls, EPOLLIN);
-    case SSL_ERROR_WANT_WRITE:
-        return waits(tls, EPOLLOUT);
-    case SSL_ERROR_ZERO_RETURN:
-        snprintf(tls->trouble, sizeof tls->trouble, "%s", closed.text);
-        return &closed;
-    case SSL_ERROR_SYSCALL:
-        return failure(tls, &cut);
-    default:
-        if (is_end_of_stream(code))
-            return failure(tls, &cut);
-        tls->broken = true;
-        note_trouble(tls, code);
-        return &refused;
-    }
-}
-
-/* Before each call: a left-over of another connection on this thread would be taken for this one's. */
-static bool is_usable(struct tls *tls)
-{
-    ERR_clear_error();
-    if (!tls->broken)
-        tls->trouble[0] = 0;
-    return !tls->broken;
+    return tls->carrier == CARRIED_BY_US ? stream_wants(tls->stream) : tls->library->wants;
 }
 
 err tls_handshake(struct tls *tls)
 {
-    return is_usable(tls) ? outcome(tls, SSL_do_handshake(tls->ssl)) : &cut;
+    return tls->carrier == CARRIED_BY_US ? OK : library_handshake(tls);
+}
+
+/* The first transfer behind the handshake: until then the certificate is at hand. */
+static err settle(struct tls *tls)
+{
+    return tls->carrier == CARRIED_BY_OPENSSL && tls->engine ? library_hand_over(tls) : OK;
 }
 
 err tls_read(struct tls *tls, uint8_t *out, size_t room, size_t *got)
 {
     *got = 0;
-    return is_usable(tls) ? outcome(tls, SSL_read_ex(tls->ssl, out, room, got)) : &cut;
+    TRY(settle(tls));
+    return tls->carrier == CARRIED_BY_US ? stream_read(tls, out, room, got)
+                                         : library_read(tls->library, out, room, got);
 }
 
 err tls_write(struct tls *tls, struct bytes in, size_t *taken)
 {
     *taken = 0;
+    TRY(settle(tls));
     if (!in.len)
         return OK;
-    return is_usable(tls) ? outcome(tls, SSL_write_ex(tls->ssl, in.at, in.len, taken)) : &cut;
+    return tls->carrier == CARRIED_BY_US ? stream_write(tls, in, taken) : library_write(tls->library, in, taken);
 }
 
 bool tls_has_pending(const struct tls *tls)
 {
-    return !tls->broken && !tls->starved && SSL_has_pending(tls->ssl) == 1;
-}
-
-bool tls_peer_refused(const struct tls *tls)
-{
-    return tls->peer_refused;
+    return tls->carrier == CARRIED_BY_US ? stream_has_pending(tls->stream) : library_has_pending(tls->library);
 }
 
 const char *tls_trouble(const struct tls *tls)
 {
-    return tls->trouble;
+    return tls->carrier == CARRIED_BY_US ? stream_trouble(tls->stream) : tls->library->trouble;
+}
+
+bool tls_peer_refused(const struct tls *tls)
+{
+    return tls->carrier == CARRIED_BY_US ? stream_peer_refused(tls->stream) : tls->library->peer_refused;
 }
 
 err tls_peer_certificate(const struct tls *tls, struct buffer *out)
 {
-    X509 *leaf = SSL_is_init_finished(tls->ssl) ? SSL_get0_peer_certificate(tls->ssl) : NULL;
-    if (!leaf || SSL_get_verify_mode(tls->ssl) == SSL_VERIFY_NONE || SSL_get_verify_result(tls->ssl) != X509_V_OK)
-        return &no_certificate;
-    int len = i2d_X509(leaf, NULL);
-    uint8_t *at = len > 0 ? buffer_reserve(out, (size_t)len) : NULL;
-    if (!at)
-        return len > 0 ? buffer_finish(out) : &no_memory;
-    (void)i2d_X509(leaf, &at);
-    buffer_filled(out, (size_t)len);
-    return OK;
+    return tls->carrier == CARRIED_BY_US ? &no_certificate : library_peer_certificate(tls->library, out);
 }
 
 bool tls_resumed(const struct tls *tls)
 {
-    return SSL_session_reused(tls->ssl) == 1;
+    return tls->carrier == CARRIED_BY_OPENSSL && SSL_session_reused(tls->library->ssl) == 1;
 }
 
 const char *tls_version(const struct tls *tls)
 {
-    return SSL_get_version(tls->ssl);
+    return tls->carrier == CARRIED_BY_US ? "TLSv1.3" : SSL_get_version(tls->library->ssl);
 }

@@ -93,8 +93,9 @@ uint32_t tls_wants(const struct tls *tls);
 /* OK, ERR_AGAIN, ERR_CLOSED (orderly or not), or ERR_REFUSED for a failed handshake, verification or record.
  * tls_trouble then says what was wrong in constant words (no secrets; safe to log); lends until the next call. */
 MUST err tls_handshake(struct tls *tls);
-/* OK: got > 0. One read of the socket at most: with a room of TLS_BATCH, lent by the loop to all its connections, it
- * brings many records at once and nothing stays behind but a part of one. */
+/* OK: got > 0. ERR_AGAIN: the socket has no more. It stops at the first read of the socket that brings something: with
+ * a room of TLS_BATCH, lent by the loop to all its connections, that is many records at once, and nothing stays behind
+ * but a part of one. */
 MUST err tls_read(struct tls *tls, uint8_t *out, size_t room, size_t *got);
 /* OK: taken > 0 (0 for an empty view); may be less than in.len. A long view becomes many records and one write. After
  * ERR_AGAIN the same bytes must be offered again, from wherever they are by then; more may stand behind them. */

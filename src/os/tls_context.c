@@ -3,7 +3,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/tls_context.h"
 
+#include "os/tls_library.h"
 #include "os/tls_socket.h"
+#include "os/tls_verify.h"
 
 #include <arpa/inet.h>
 #include <limits.h>
@@ -21,6 +23,8 @@ static const struct fault bad_key = {ERR_MALFORMED, "tls: the private key is not
 static const struct fault foreign_key = {ERR_REFUSED, "tls: the private key does not belong to the certificate"};
 static const struct fault bad_anchors = {ERR_MALFORMED, "tls: the trust anchors are not PEM certificates"};
 static const struct fault no_anchors = {ERR_MALFORMED, "tls: there is no trust anchor to verify the peer with"};
+static const struct fault bad_lists = {ERR_MALFORMED, "tls: the revocation lists are not PEM"};
+static const struct fault bad_scope = {ERR_MALFORMED, "tls: tickets need a scope of 1 to 32 bytes and a life"};
 static const struct fault bad_name = {ERR_MALFORMED, "tls: not a name that a server can have"};
 static const struct fault lax_client = {ERR_MALFORMED, "tls: a client always verifies its server"};
 static const struct fault bad_alpn = {ERR_TOO_LARGE, "tls: the ALPN name is too long"};
@@ -76,15 +80,21 @@ static err pem_open(struct bytes pem, err fault, BIO **out)
     return *out ? OK : &no_memory;
 }
 
+/* The PEM reader found nothing more to read. */
+static bool ends_here(unsigned long why)
+{
+    return ERR_GET_LIB(why) == ERR_LIB_PEM && ERR_GET_REASON(why) == PEM_R_NO_START_LINE;
+}
+
 /* The next certificate; *out is NULL when there is none any more. */
 static err pem_next(BIO *pem, err fault, X509 **out)
 {
     *out = PEM_read_bio_X509(pem, NULL, no_passphrase, NULL);
     if (*out)
         return OK;
-    unsigned long why = ERR_peek_last_error();
+    bool ended = ends_here(ERR_peek_last_error());
     ERR_clear_error();
-    return ERR_GET_LIB(why) == ERR_LIB_PEM && ERR_GET_REASON(why) == PEM_R_NO_START_LINE ? OK : fault;
+    return ended ? OK : fault;
 }
 
 static err use_chain(SSL_CTX *ssl, struct bytes pem)
@@ -135,16 +145,40 @@ static err use_anchors(SSL_CTX *ssl, struct bytes pem)
     }
 }
 
-/* The certificate must be made for what the peer does with it, not only be signed by an anchor. */
-static err verify_peer(SSL_CTX *ssl, struct bytes anchors_pem, int mode, int purpose)
+/* For the peer's certificate alone: lists of those who sign authorities are seldom made, since their keys lie in a
+ * safe. */
+static err use_lists(SSL_CTX *ssl, struct bytes pem)
 {
-    TRY(use_anchors(ssl, anchors_pem));
+    SCOPED(drop_bio) BIO *in = NULL;
+    if (!pem.len)
+        return OK;
+    TRY(pem_open(pem, &bad_lists, &in));
+    for (unsigned count = 0;; count++) {
+        X509_CRL *list = PEM_read_bio_X509_CRL(in, NULL, no_passphrase, NULL);
+        if (!list)
+            break;
+        int added = X509_STORE_add_crl(SSL_CTX_get_cert_store(ssl), list);
+        X509_CRL_free(list); /* the store holds it */
+        if (added != 1)
+            return &bad_lists;
+    }
+    if (!ends_here(ERR_peek_last_error()))
+        return &bad_lists;
+    ERR_clear_error();
+    return X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ssl), X509_V_FLAG_CRL_CHECK) == 1 ? OK : &broken_library;
+}
+
+/* The certificate must be made for what the peer does with it, not only be signed by an anchor. */
+static err verify_peer(SSL_CTX *ssl, const struct tls_options *options, int mode, int purpose)
+{
+    TRY(use_anchors(ssl, options->anchors_pem));
+    TRY(use_lists(ssl, options->crl_pem));
     SSL_CTX_set_verify(ssl, mode, NULL);
     SSL_CTX_set_verify_depth(ssl, CHAIN_DEPTH);
     return X509_VERIFY_PARAM_set_purpose(SSL_CTX_get0_param(ssl), purpose) == 1 ? OK : &broken_library;
 }
 
-static err verify_clients(SSL_CTX *ssl, const struct tls_options *options)
+static err verify_clients(struct tls_context *ctx, const struct tls_options *options)
 {
     static const int modes[] = {
         [TLS_PEER_REQUIRED] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
@@ -152,7 +186,8 @@ static err verify_clients(SSL_CTX *ssl, const struct tls_options *options)
     };
     if (options->peer == TLS_PEER_ANONYMOUS)
         return OK;
-    return verify_peer(ssl, options->anchors_pem, modes[options->peer], X509_PURPOSE_SSL_CLIENT);
+    TRY(verify_peer(ctx->ssl, options, modes[options->peer], X509_PURPOSE_SSL_CLIENT));
+    return tls_trust_open(ctx->ssl, &ctx->trust);
 }
 
 static bool is_address(const char *name)
@@ -168,7 +203,7 @@ static err verify_server(struct tls_context *ctx, const struct tls_options *opti
         return &lax_client;
     if (!name || !*name)
         return &bad_name;
-    TRY(verify_peer(ctx->ssl, options->anchors_pem, SSL_VERIFY_PEER, X509_PURPOSE_SSL_SERVER));
+    TRY(verify_peer(ctx->ssl, options, SSL_VERIFY_PEER, X509_PURPOSE_SSL_SERVER));
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx->ssl);
     if (is_address(name))
         return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1 ? OK : &bad_name;
@@ -209,8 +244,8 @@ static err set_alpn(struct tls_context *ctx, const char *name)
     return OK;
 }
 
-/* Sessions are not resumed: a full handshake proves the certificate anew, and nothing outlives a connection. Read-ahead
- * halves the reads, since a record's head is not fetched alone. */
+/* Without tickets no session is resumed: a full handshake proves the certificate anew, and nothing outlives a
+ * connection. Read-ahead halves the reads, since a record's head is not fetched alone. */
 static err set_protocol(SSL_CTX *ssl)
 {
     char groups[] = "X25519:P-256:P-384"; /* OpenSSL's macro takes no constant */
@@ -256,13 +291,33 @@ static err context_finish(struct tls_context *ctx, err e, struct tls_context **o
     return e;
 }
 
+/* A ticket must not open a door that asks for less, or for another proof, than the one that gave it. */
+static err use_tickets(struct tls_context *ctx, const struct tls_options *options)
+{
+    const char *scope = options->ticket_scope;
+    if (!options->tickets)
+        return OK;
+    size_t len = scope ? strlen(scope) : 0;
+    if (!len || len > SSL_MAX_SID_CTX_LENGTH || !options->ticket_life_s || options->ticket_life_s > TICKET_LIFE_MAX_S)
+        return &bad_scope;
+    ctx->tickets = tls_tickets_share(options->tickets);
+    ctx->ticket_life_s = options->ticket_life_s;
+    return SSL_CTX_set_session_id_context(ctx->ssl, (const uint8_t *)scope, (unsigned)len) == 1 ? OK : &broken_library;
+}
+
 static err server_open(const struct tls_options *options, struct tls_context **out)
 {
     TRY(options->chain_pem.len ? OK : &no_chain);
     TRY(context_open(TLS_server_method(), options, out));
     if ((*out)->alpn_len)
         SSL_CTX_set_alpn_select_cb((*out)->ssl, choose_alpn, *out);
-    return verify_clients((*out)->ssl, options);
+    (*out)->peer = options->peer;
+    if (options->records == TLS_RECORDS_OWN)
+        SSL_CTX_set_keylog_callback((*out)->ssl, library_note_secret);
+    TRY(verify_clients(*out, options));
+    TRY(use_tickets(*out, options));
+    tls_verify_install(*out);
+    return OK;
 }
 
 static err client_open(const struct tls_options *options, struct tls_context **out)
@@ -299,6 +354,8 @@ void tls_context_drop(struct tls_context *ctx)
     if (!ctx || atomic_fetch_sub_explicit(&ctx->holders, 1, memory_order_acq_rel) != 1)
         return;
     SSL_CTX_free(ctx->ssl);
+    tls_trust_drop(ctx->trust);
+    tls_tickets_drop(ctx->tickets);
     BIO_meth_free(ctx->socket);
     mem_drop(ctx->server_name);
     mem_drop(ctx);

@@ -9,6 +9,8 @@
 
 enum { ALPN_MAX = 32 };
 
+struct tls_trust;
+
 struct tls_context {
     atomic_uint holders;
     SSL_CTX *ssl;
@@ -16,4 +18,8 @@ struct tls_context {
     char *server_name;          /* clients: the SNI; NULL for an IP address (RFC 6066, 3) and for servers */
     uint8_t alpn[ALPN_MAX + 1]; /* RFC 7301, 3.1: length and name */
     size_t alpn_len;            /* 0: none */
+    enum tls_peer peer;
+    struct tls_trust *trust;     /* servers that ask for certificates: os/tls_verify.h */
+    struct tls_tickets *tickets; /* held; NULL: none */
+    uint32_t ticket_life_s;
 };

@@ -5,11 +5,12 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/socket.h>
 
-static int descriptor(BIO *bio)
+static struct tls_socket *socket_of(BIO *bio)
 {
-    return *(int *)BIO_get_data(bio);
+    return BIO_get_data(bio);
 }
 
 static bool may_pass(int code)
@@ -17,9 +18,9 @@ static bool may_pass(int code)
     return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
 }
 
-static int socket_read(BIO *bio, char *out, size_t room, size_t *got)
+static int receive(BIO *bio, void *out, size_t room, size_t *got)
 {
-    ssize_t len = recv(descriptor(bio), out, room, MSG_DONTWAIT);
+    ssize_t len = recv(socket_of(bio)->fd, out, room, MSG_DONTWAIT);
     BIO_clear_flags(bio, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY | BIO_FLAGS_IN_EOF);
     if (len == 0)
         BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
@@ -29,9 +30,27 @@ static int socket_read(BIO *bio, char *out, size_t room, size_t *got)
     return len > 0;
 }
 
+static int socket_read(BIO *bio, char *out, size_t room, size_t *got)
+{
+    struct tls_socket *s = socket_of(bio);
+    if (!s->len && !s->room)
+        return receive(bio, out, room, got);
+    if (!s->len) {
+        s->at = s->room;
+        if (!receive(bio, s->room, s->room_len, &s->len))
+            return 0;
+    }
+    *got = s->len < room ? s->len : room;
+    memcpy(out, s->at, *got);
+    s->at += *got;
+    s->len -= *got;
+    BIO_clear_flags(bio, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY | BIO_FLAGS_IN_EOF);
+    return 1;
+}
+
 static int socket_write(BIO *bio, const char *in, size_t len, size_t *taken)
 {
-    ssize_t done = send(descriptor(bio), in, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t done = send(socket_of(bio)->fd, in, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     BIO_clear_retry_flags(bio);
     if (done < 0 && may_pass(errno))
         BIO_set_retry_write(bio);
@@ -63,11 +82,11 @@ BIO_METHOD *tls_socket_method(void)
     return NULL;
 }
 
-BIO *tls_socket_over(const BIO_METHOD *method, int *fd)
+BIO *tls_socket_over(const BIO_METHOD *method, struct tls_socket *socket)
 {
     BIO *bio = BIO_new(method);
     if (bio) {
-        BIO_set_data(bio, fd);
+        BIO_set_data(bio, socket);
         BIO_set_init(bio, 1);
     }
     return bio;

@@ -40,6 +40,7 @@ enum who {
 enum { ROOT, OTHER_ROOT, INTERMEDIATE, AUTHORITIES };
 
 struct world {
+    enum tls_record_layer records; /* who carries the server's connections */
     struct party authorities[AUTHORITIES];
     struct party parties[PARTIES];
 };
@@ -71,9 +72,10 @@ static const struct party *issuer_of(const struct world *w, enum who who)
     return who == DEVICE_BY_DEVICE ? &w->parties[DEVICE] : who == DEVICE_SELF ? NULL : &w->authorities[by[who]];
 }
 
-static int world_make(void **state)
+static int world_make(void **state, enum tls_record_layer records)
 {
     struct world *w = calloc(1, sizeof *w);
+    w->records = records;
     w->authorities[ROOT] = authority_make(NULL, "root");
     w->authorities[OTHER_ROOT] = authority_make(NULL, "root"); /* of the same name, so that keys alone differ */
     w->authorities[INTERMEDIATE] = authority_make(&w->authorities[ROOT], "intermediate");
@@ -83,6 +85,16 @@ static int world_make(void **state)
     put_bytes(&w->parties[DEVICE_BY_DEVICE].chain_pem, buffer_view(&w->parties[DEVICE].chain_pem));
     *state = w;
     return 0;
+}
+
+static int own_world(void **state)
+{
+    return world_make(state, TLS_RECORDS_OWN);
+}
+
+static int openssl_world(void **state)
+{
+    return world_make(state, TLS_RECORDS_OPENSSL);
 }
 
 static int world_drop(void **state)
@@ -101,11 +113,13 @@ static struct tls_options options_of(const struct world *w, enum who who)
     const struct party *p = &w->parties[who];
     return (struct tls_options){.chain_pem = buffer_view(&p->chain_pem),
                                 .key_pem = buffer_view(&p->key_pem),
+                                .records = w->records,
                                 .anchors_pem = buffer_view(&w->authorities[ROOT].chain_pem)};
 }
 
 /* Two sides in one thread, joined by a socket pair. */
 struct wire {
+    struct tls_engine *engine;
     struct tls *tls[2]; /* the server, the client */
     int fd[2];
     err result[2];
@@ -118,10 +132,11 @@ static void wire_join(struct wire *wire, const struct tls_options *server, const
     struct tls_context *contexts[2];
     assert_null(tls_context_server(server, &contexts[SERVER_SIDE]));
     assert_null(tls_context_client(client, &contexts[CLIENT_SIDE]));
-    for (int i = 0; i < 2; i++) {
-        assert_null(tls_open(contexts[i], wire->fd[i], &wire->tls[i]));
+    assert_null(tls_engine_open(&wire->engine));
+    assert_null(tls_accept(contexts[SERVER_SIDE], wire->engine, wire->fd[SERVER_SIDE], &wire->tls[SERVER_SIDE]));
+    assert_null(tls_open(contexts[CLIENT_SIDE], wire->fd[CLIENT_SIDE], &wire->tls[CLIENT_SIDE]));
+    for (int i = 0; i < 2; i++)
         tls_context_drop(contexts[i]); /* the connection holds it */
-    }
 }
 
 static void wire_open(struct wire *wire, const struct tls_options *server, const struct tls_options *client)
@@ -154,6 +169,7 @@ static void wire_close(struct wire *wire)
         tls_close(wire->tls[i]);
         fd_close(&wire->fd[i]);
     }
+    tls_engine_close(wire->engine);
 }
 
 static const struct handshake {
@@ -558,5 +574,6 @@ int main(void)
         cmocka_unit_test(old_versions),
         cmocka_unit_test(handshakes_work_inside_the_sandbox),
     };
-    return cmocka_run_group_tests(tests, world_make, world_drop);
+    return cmocka_run_group_tests_name("own records", tests, own_world, world_drop) +
+           cmocka_run_group_tests_name("OpenSSL's records", tests, openssl_world, world_drop);
 }
