@@ -69,11 +69,6 @@ struct drain_order {
     uint32_t per_s;      /* 1 or more */
 };
 
-struct session_totals {
-    uint64_t sessions, connected, subscriptions, queued, queued_bytes, under_way, retained, retained_bytes;
-    bool draining;
-};
-
 struct board {
     err (*list)(struct board *self, const struct session_query *query, struct session_rows_view *rows, uint64_t *total)
         MUST;
@@ -82,5 +77,5 @@ struct board {
                 struct watch_rows_view *watches) MUST;
     err (*kick)(struct board *self, const struct session_name *name, enum kick_how how) MUST; /* ERR_ABSENT */
     err (*drain)(struct board *self, const struct drain_order *order) MUST;
-    void (*totals)(struct board *self, struct session_totals *out);
+    void (*draining)(struct board *self, struct drain_order *out); /* the order that holds; waits for nobody */
 };

@@ -16,11 +16,17 @@ struct session_walk {
 
 enum { SESSION_WALK_STEP = 2048 }; /* buckets at once: a hundred microseconds or so */
 
+enum walk_progress {
+    WALK_OVER = 0, /* that was the last step */
+    WALK_ON,
+    WALK_ANEW, /* the table grew meanwhile: nothing was shown, and what was before is void; the walk begins again */
+};
+
 /* Shows the sessions of one step, live ones and those that wait for their client, in no order; the answer of `row` is
- * not asked for. False: that was the last step. Between two steps the loop does its other work, so that a listing of a
- * million sessions holds up nobody. When the table grew meanwhile the walk begins anew: a session may be shown twice,
- * and none that stood from beginning to end is left out. */
-bool lobby_walk_sessions(const struct lobby *lobby, struct session_walk *walk, struct session_rows_view *rows);
+ * not asked for. Between two steps the loop does its other work, so that a listing of a million sessions holds up
+ * nobody. */
+enum walk_progress lobby_walk_sessions(const struct lobby *lobby, struct session_walk *walk,
+                                       struct session_rows_view *rows);
 
 /* ERR_ABSENT: no such session here. The row is called once, before the watches. */
 MUST err lobby_show_session(const struct lobby *lobby, const struct session_name *name, struct session_rows_view *row,
@@ -31,7 +37,3 @@ MUST err lobby_kick(struct lobby *lobby, const struct session_name *name, enum k
 
 /* Begins a drain, changes the one that runs, or ends it (order->drains false). Copies the order. */
 MUST err lobby_drain(struct lobby *lobby, const struct drain_order *order);
-
-/* Adds what stands here; kept as running sums, so that this walks over nothing. `draining` becomes true when this one
- * is. */
-void lobby_add_totals(const struct lobby *lobby, struct session_totals *into);
