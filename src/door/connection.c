@@ -210,7 +210,20 @@ static void move(struct line *self, struct lobby *to)
     soil(c);
 }
 
-static const struct line_calls calls = {send_bytes, backlog, end, hold, resume, patience, move};
+static void settled(struct line *self)
+{
+    struct connection *c = CONTAINER(self, struct connection, line);
+    buffer_drop(&c->certificate);
+    self->certificate = (struct bytes){NULL, 0};
+    self->peer = "";
+}
+
+static const struct line_calls calls = {
+    send_bytes, backlog, end, hold, resume, patience, move, settled, .transport = "tls",
+};
+static const struct line_calls plain_calls = {
+    send_bytes, backlog, end, hold, resume, patience, move, settled, .transport = "plain",
+};
 
 static void hear(struct connection *c)
 {
@@ -499,7 +512,9 @@ err connection_open(const struct listener *l, int fd, const char peer[ADDRESS_TE
         return failed;
     }
     *c = (struct connection){
-        .line = {.calls = &calls, .lobby = l->lobby, .who.kind = l->tls ? PRINCIPAL_NOBODY : PRINCIPAL_ANONYMOUS},
+        .line = {.calls = tls ? &calls : &plain_calls,
+                 .lobby = l->lobby,
+                 .who.kind = l->tls ? PRINCIPAL_NOBODY : PRINCIPAL_ANONYMOUS},
         .fd = fd,
         .phase = HANDSHAKE,
         .tls = tls,

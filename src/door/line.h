@@ -15,8 +15,8 @@ struct line {
     struct lobby *lobby;       /* of the loop that owns the line now */
     struct speaker *speaker;   /* owned by itself: see `lost` */
     struct principal who;      /* what the handshake proved */
-    struct bytes certificate;  /* the peer's, DER; empty when it showed none; lives as long as the line */
-    const char *peer;          /* its address; lives as long as the line */
+    struct bytes certificate;  /* the peer's, DER; empty when it showed none, and once the speaker has settled */
+    const char *peer;          /* its address; "" once the speaker has settled */
 };
 
 struct line_calls {
@@ -27,6 +27,9 @@ struct line_calls {
     void (*resume)(struct line *self);
     void (*patience)(struct line *self, int64_t ms);       /* `tired` after so long, unless called again; 0: never */
     void (*move)(struct line *self, struct lobby *to);     /* to another loop: what was not used is heard again there */
+    /* The speaker took what it needs of `certificate` and `peer`; they are freed. So an idle session costs less. */
+    void (*settled)(struct line *self);
+    const char *transport; /* "tls", "plain" or "websocket": a constant */
 };
 
 /* What a speaker does. */
@@ -54,6 +57,11 @@ static inline void line_send(struct line *l, struct bytes bytes)
 static inline size_t line_backlog(const struct line *l)
 {
     return l->calls->backlog(l);
+}
+
+static inline const char *line_transport(const struct line *l)
+{
+    return l->calls->transport;
 }
 
 static inline void line_end(struct line *l)

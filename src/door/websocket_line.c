@@ -19,7 +19,6 @@ struct websocket_line {
     struct line inner;
     struct websocket reader;
     struct buffer data; /* unmasked bytes that the inner speaker has not used */
-    char peer[CALL_PEER_TEXT];
     bool held, closing;
 };
 
@@ -87,7 +86,17 @@ static void move(struct line *self, struct lobby *to)
     outer->calls->move(outer, to);
 }
 
-static const struct line_calls calls = {send_bytes, backlog, end, hold, resume, patience, move};
+static void settled(struct line *self)
+{
+    struct line *outer = of(self)->outer.line;
+    self->certificate = (struct bytes){NULL, 0};
+    self->peer = "";
+    outer->calls->settled(outer);
+}
+
+static const struct line_calls calls = {
+    send_bytes, backlog, end, hold, resume, patience, move, settled, .transport = "websocket",
+};
 
 /* ---- as a speaker */
 

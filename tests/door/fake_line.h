@@ -90,7 +90,15 @@ static inline void fake_move(struct line *self, struct lobby *to)
     fake_line_of(self)->moving_to = to;
 }
 
-static const struct line_calls fake_calls = {fake_send, fake_backlog, fake_end, fake_hold, fake_resume, fake_patience, fake_move};
+/* What was settled is gone: a speaker that still looks at it sees nothing. */
+static inline void fake_settled(struct line *self)
+{
+    self->certificate = (struct bytes){NULL, 0};
+    self->peer = "";
+}
+
+static const struct line_calls fake_calls = {fake_send,     fake_backlog, fake_end,     fake_hold,          fake_resume,
+                                             fake_patience, fake_move,    fake_settled, .transport = "tls"};
 
 /* A new connection whose handshake proved `who`. */
 static inline void fake_line_open(struct fake_line *l, struct lobby *lobby, const struct principal *who,
