@@ -2,139 +2,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/outbox.h"
 
-#include "base/memory.h"
+#include "session/outbox_ring.h"
 
-static const struct fault no_memory = {ERR_MEMORY, "outbox: no memory for a delivery"};
 static const struct fault full = {ERR_FULL, "outbox: no packet identifier is free"};
 static const struct fault nothing_to_shed = {ERR_ABSENT, "outbox: nothing that may be dropped would make room"};
 
-enum {
-    ROOM_FIRST = 8, /* slots of a new ring */
-    ROOM_KEPT = 16, /* up to here a ring stays while it is empty, until the outbox rests */
-    SPARSE = 8,     /* a ring that is filled by less than one in so many shrinks */
-};
-
-/* Slots stand in the order of their numbers; a hole is one that is gone. The first slot is never a hole. While no hole
- * was squeezed out behind it, the slot of a number stands as far from the end as the number from the last one. */
-struct outbox_ring {
-    size_t fresh_bytes; /* of messages never sent */
-    uint32_t room;      /* a power of two */
-    uint32_t head;
-    uint32_t used; /* slots, holes included */
-    uint32_t live; /* slots, holes not included */
-    /* Counted from the first slot: */
-    uint32_t turn;       /* the next to be sent, or sent again */
-    uint32_t fresh;      /* the first that was never sent; not before the turn */
-    uint32_t under_way;  /* live ones before the turn */
-    uint32_t fresh_live; /* live ones never sent: at most so many can be shed */
-    struct delivery at[];
-};
-
-static struct delivery *slot(struct outbox_ring *r, uint32_t place)
-{
-    return &r->at[(r->head + place) & (r->room - 1)];
-}
-
-static const struct delivery *peek(const struct outbox_ring *r, uint32_t place)
-{
-    return &r->at[(r->head + place) & (r->room - 1)];
-}
-
-static size_t size_of(const struct message *m)
-{
-    return m ? m->topic.len + m->payload.len + m->properties.len : 0;
-}
-
-/* ---- the ring's memory */
-
-static err ring_move(struct outbox_ring **ring, uint32_t room)
-{
-    struct outbox_ring *from = *ring, *to = mem_take(1, sizeof *to + room * sizeof *to->at);
-    if (!to)
-        return &no_memory;
-    if (from) {
-        *to = *from;
-        for (uint32_t i = 0; i < from->used; i++)
-            to->at[i] = *peek(from, i);
-        to->head = 0;
-        mem_drop(from);
-    }
-    to->room = room;
-    *ring = to;
-    return OK;
-}
-
-/* Squeezes the holes out. */
-static void ring_compact(struct outbox_ring *r)
-{
-    uint32_t kept = 0, turn = 0, fresh = 0;
-    for (uint32_t i = 0; i < r->used; i++) {
-        if (peek(r, i)->state == DELIVERY_GONE)
-            continue;
-        turn += i < r->turn;
-        fresh += i < r->fresh;
-        *slot(r, kept++) = *peek(r, i);
-    }
-    r->used = kept;
-    r->turn = turn;
-    r->fresh = fresh;
-}
-
-/* Room for one more. Squeezing pays for itself: at least half of the room is free behind it. */
-static err ring_make_room(struct outbox_ring **ring)
-{
-    struct outbox_ring *r = *ring;
-    if (!r)
-        return ring_move(ring, ROOM_FIRST);
-    if (r->used < r->room)
-        return OK;
-    if (r->live > r->room / 2)
-        return ring_move(ring, r->room * 2);
-    ring_compact(r);
-    return OK;
-}
-
-/* Gives most of a large ring back when little is left in it; one that cannot be moved for want of memory stays. */
-static void ring_shrink(struct outbox_ring **ring)
-{
-    struct outbox_ring *r = *ring;
-    uint32_t room = r->room;
-    if (room <= ROOM_KEPT || r->live >= room / SPARSE)
-        return;
-    ring_compact(r);
-    while (room > ROOM_KEPT && room / 4 >= r->live)
-        room /= 2;
-    IGNORE(ring_move(ring, room));
-}
-
-static void ring_rest(struct outbox_ring **ring)
-{
-    if (!*ring || (*ring)->live)
-        return;
-    mem_drop(*ring);
-    *ring = NULL;
-}
-
-static void ring_close(struct outbox_ring *r)
-{
-    if (!r)
-        return;
-    for (uint32_t i = 0; i < r->used; i++)
-        message_drop(slot(r, i)->message);
-    mem_drop(r);
-}
-
-/* ---- places and numbers */
+/* ---- places and numbers: while no hole was squeezed out behind it, the slot of a number stands as far from the end as
+ * the number from the last one; else it is searched for, since numbers rise from slot to slot */
 
 static uint64_t number_at(const struct outbox *o, const struct outbox_ring *r, uint32_t place)
 {
-    return o->last - (uint16_t)((uint16_t)o->last - peek(r, place)->low);
+    return o->last - (uint16_t)((uint16_t)o->last - ring_peek(r, place)->low);
 }
 
 /* How far a slot is from the last number: falls from slot to slot. */
 static uint16_t distance_at(const struct outbox *o, const struct outbox_ring *r, uint32_t place)
 {
-    return (uint16_t)((uint16_t)o->last - peek(r, place)->low);
+    return (uint16_t)((uint16_t)o->last - ring_peek(r, place)->low);
 }
 
 /* The first slot with this distance or less. */
@@ -162,10 +46,15 @@ static bool place_find(const struct outbox *o, uint64_t number, uint32_t *place)
         *place = r->used - 1 - (uint32_t)distance;
     else
         *place = place_from(o, r, distance);
-    return *place < r->used && distance_at(o, r, *place) == distance && peek(r, *place)->state != DELIVERY_GONE;
+    return *place < r->used && distance_at(o, r, *place) == distance && ring_peek(r, *place)->state != DELIVERY_GONE;
 }
 
 /* ---- ends */
+
+static size_t size_of(const struct message *m)
+{
+    return m ? m->topic.len + m->payload.len + m->properties.len : 0;
+}
 
 static void forget_message(struct outbox *o, struct delivery *d)
 {
@@ -174,18 +63,10 @@ static void forget_message(struct outbox *o, struct delivery *d)
     d->message = NULL;
 }
 
-static void pop_front(struct outbox_ring *r)
-{
-    r->head = (r->head + 1) & (r->room - 1);
-    r->used--;
-    r->turn -= r->turn > 0;
-    r->fresh -= r->fresh > 0;
-}
-
 static void end_at(struct outbox *o, struct outbox_ring **ring, uint32_t place)
 {
     struct outbox_ring *r = *ring;
-    struct delivery *d = slot(r, place);
+    struct delivery *d = ring_slot(r, place);
     if (d->state < DELIVERY_SENT) {
         r->fresh_live--;
         r->fresh_bytes -= size_of(d->message);
@@ -194,9 +75,7 @@ static void end_at(struct outbox *o, struct outbox_ring **ring, uint32_t place)
     d->state = DELIVERY_GONE;
     r->under_way -= place < r->turn;
     r->live--;
-    while (r->used && peek(r, 0)->state == DELIVERY_GONE)
-        pop_front(r);
-    ring_shrink(ring);
+    ring_tidy(ring);
 }
 
 void outbox_close(struct outbox *o)
@@ -261,9 +140,9 @@ static bool oldest_waits(struct outbox_ring *r)
 {
     if (!r)
         return false;
-    while (r->fresh < r->used && peek(r, r->fresh)->state == DELIVERY_GONE)
+    while (r->fresh < r->used && ring_peek(r, r->fresh)->state == DELIVERY_GONE)
         r->fresh++;
-    return r->fresh < r->used && peek(r, r->fresh)->state == DELIVERY_WAITING;
+    return r->fresh < r->used && ring_peek(r, r->fresh)->state == DELIVERY_WAITING;
 }
 
 err outbox_shed(struct outbox *o, const struct outbox_limits *limits, size_t bytes, struct shed *out)
@@ -278,7 +157,7 @@ err outbox_shed(struct outbox *o, const struct outbox_limits *limits, size_t byt
     if (limits->policy != OVERFLOW_DROP_OLDEST || !oldest_waits(o->numbered))
         return &nothing_to_shed;
     uint32_t place = o->numbered->fresh;
-    const struct delivery *d = peek(o->numbered, place);
+    const struct delivery *d = ring_peek(o->numbered, place);
     *out = (struct shed){number_at(o, o->numbered, place), d->qos, d->durable};
     end_at(o, &o->numbered, place);
     return OK;
@@ -294,7 +173,7 @@ static bool number_is_free(const struct outbox *o)
 
 static void append(struct outbox *o, struct outbox_ring *r, const struct delivery *delivery)
 {
-    struct delivery *d = slot(r, r->used++);
+    struct delivery *d = ring_slot(r, r->used++);
     *d = *delivery;
     d->low = (uint16_t)o->last;
     if (d->message)
@@ -343,14 +222,14 @@ err outbox_restore(struct outbox *o, uint64_t number, const struct delivery *del
 void outbox_commit(struct outbox *o, uint64_t number)
 {
     uint32_t place;
-    if (place_find(o, number, &place) && peek(o->numbered, place)->state == DELIVERY_RESERVED)
-        slot(o->numbered, place)->state = DELIVERY_WAITING;
+    if (place_find(o, number, &place) && ring_peek(o->numbered, place)->state == DELIVERY_RESERVED)
+        ring_slot(o->numbered, place)->state = DELIVERY_WAITING;
 }
 
 void outbox_cancel(struct outbox *o, uint64_t number)
 {
     uint32_t place;
-    if (place_find(o, number, &place) && peek(o->numbered, place)->state == DELIVERY_RESERVED)
+    if (place_find(o, number, &place) && ring_peek(o->numbered, place)->state == DELIVERY_RESERVED)
         end_at(o, &o->numbered, place);
 }
 
@@ -361,11 +240,11 @@ static const struct delivery *numbered_next(struct outbox_ring *r)
 {
     if (!r)
         return NULL;
-    while (r->turn < r->used && peek(r, r->turn)->state == DELIVERY_GONE)
+    while (r->turn < r->used && ring_peek(r, r->turn)->state == DELIVERY_GONE)
         r->turn++;
     if (r->fresh < r->turn)
         r->fresh = r->turn;
-    return r->turn < r->used ? peek(r, r->turn) : NULL;
+    return r->turn < r->used ? ring_peek(r, r->turn) : NULL;
 }
 
 /* Was the oldest QoS 0 added before this one? It remembers the number that was last then. */
@@ -382,7 +261,7 @@ const struct delivery *outbox_next(struct outbox *o, uint16_t receive_max, uint6
     const struct delivery *d = numbered_next(o->numbered);
     *number = 0;
     if (plain_is_first(o, d))
-        return peek(o->plain, 0);
+        return ring_peek(o->plain, 0);
     if (!d || d->state == DELIVERY_RESERVED)
         return NULL;
     if (d->state <= DELIVERY_SENT && o->numbered->under_way >= receive_max)
@@ -401,7 +280,7 @@ void outbox_sent(struct outbox *o, uint64_t number)
     if (!place_find(o, number, &place) || place != o->numbered->turn)
         return;
     struct outbox_ring *r = o->numbered;
-    struct delivery *d = slot(r, place);
+    struct delivery *d = ring_slot(r, place);
     if (d->state == DELIVERY_WAITING) {
         d->state = DELIVERY_SENT;
         r->fresh_live--;
@@ -431,7 +310,7 @@ const struct delivery *outbox_find(const struct outbox *o, uint16_t packet_id, u
     uint64_t back = (o->last % OUTBOX_SPAN_MAX + OUTBOX_SPAN_MAX + 1 - packet_id) % OUTBOX_SPAN_MAX;
     if (back > o->last || !place_find(o, o->last - back, &place))
         return NULL;
-    const struct delivery *d = peek(o->numbered, place);
+    const struct delivery *d = ring_peek(o->numbered, place);
     *number = o->last - back;
     return d->state < DELIVERY_SENT ? NULL : d;
 }
@@ -439,9 +318,9 @@ const struct delivery *outbox_find(const struct outbox *o, uint16_t packet_id, u
 void outbox_releasing(struct outbox *o, uint64_t number)
 {
     uint32_t place;
-    if (!place_find(o, number, &place) || peek(o->numbered, place)->state != DELIVERY_SENT)
+    if (!place_find(o, number, &place) || ring_peek(o->numbered, place)->state != DELIVERY_SENT)
         return;
-    struct delivery *d = slot(o->numbered, place);
+    struct delivery *d = ring_slot(o->numbered, place);
     forget_message(o, d);
     d->state = DELIVERY_RELEASING;
 }
@@ -449,9 +328,9 @@ void outbox_releasing(struct outbox *o, uint64_t number)
 bool outbox_released(struct outbox *o, uint64_t number)
 {
     uint32_t place;
-    if (!place_find(o, number, &place) || peek(o->numbered, place)->state != DELIVERY_RELEASING)
+    if (!place_find(o, number, &place) || ring_peek(o->numbered, place)->state != DELIVERY_RELEASING)
         return false;
-    slot(o->numbered, place)->state = DELIVERY_RELEASED;
+    ring_slot(o->numbered, place)->state = DELIVERY_RELEASED;
     return place < o->numbered->turn;
 }
 
@@ -468,8 +347,8 @@ uint64_t outbox_walk(const struct outbox *o, uint64_t after, const struct delive
     if (!r || after >= o->last)
         return 0;
     for (uint32_t place = place_from(o, r, o->last - after - 1); place < r->used; place++)
-        if (peek(r, place)->state != DELIVERY_GONE) {
-            *out = peek(r, place);
+        if (ring_peek(r, place)->state != DELIVERY_GONE) {
+            *out = ring_peek(r, place);
             return number_at(o, r, place);
         }
     return 0;

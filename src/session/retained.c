@@ -66,14 +66,25 @@ static struct node *child_find(const struct retained *r, const struct node *pare
     return NULL;
 }
 
+/* Those beyond the ones in use are not looked at, and so need no clearing: a large table is made larger in no time. */
 static err buckets_make(struct retained *r, size_t room)
 {
-    struct node **buckets = mem_grow(r->buckets, room, sizeof(struct node *));
+    struct node **buckets = mem_grow(r->buckets, room, sizeof *buckets);
     if (!buckets)
         return &no_memory;
-    memset(buckets + r->room, 0, (room - r->room) * sizeof(struct node *));
     r->buckets = buckets;
     r->room = room;
+    return OK;
+}
+
+/* A table without nodes starts again. */
+static err buckets_reset(struct retained *r)
+{
+    if (r->room != BUCKETS_FIRST)
+        TRY(buckets_make(r, BUCKETS_FIRST));
+    memset(r->buckets, 0, BUCKETS_FIRST * sizeof *r->buckets);
+    r->low = BUCKETS_FIRST;
+    r->split = r->sweep = 0;
     return OK;
 }
 
@@ -203,8 +214,7 @@ err retained_open(const struct retained_limits *limits, uint64_t seed, struct re
         return &no_memory;
     r->limits = *limits;
     r->seed = seed;
-    r->low = BUCKETS_FIRST;
-    if (buckets_make(r, BUCKETS_FIRST)) {
+    if (buckets_reset(r)) {
         mem_drop(r);
         return &no_memory;
     }
@@ -216,7 +226,7 @@ void retained_close(struct retained *r)
 {
     if (!r)
         return;
-    for (size_t i = 0; i < r->room; i++)
+    for (size_t i = 0; i < r->low + r->split; i++)
         for (struct node *node = r->buckets[i], *next; node; node = next) {
             next = node->chain;
             message_drop(node->message);
@@ -367,6 +377,8 @@ void retained_match(struct retained *r, struct bytes filter, int64_t now_us, str
 size_t retained_sweep(struct retained *r, int64_t now_us, size_t buckets)
 {
     size_t before = r->count;
+    if (!r->nodes)
+        IGNORE(buckets_reset(r));
     for (; buckets; buckets--) {
         if (r->sweep >= r->low + r->split)
             r->sweep = 0;
