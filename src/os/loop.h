@@ -30,8 +30,8 @@ struct turn_end {
 };
 
 MUST err loop_open(const struct clock *clock, size_t mailbox_max, struct loop **out); /* borrows clock; gives */
-void loop_close(
-    struct loop *loop); /* takes; after loop_run returned. Watchers and timers are forgotten. NULL is fine */
+/* Takes; after loop_run returned. Watchers, timers and what was left for a turn's end are forgotten. NULL is fine. */
+void loop_close(struct loop *loop);
 
 MUST err loop_run(struct loop *loop); /* until loop_stop; ERR_IO when epoll itself fails */
 void loop_stop(struct loop *loop);    /* after the current turn; from any thread, and from a signal handler */

@@ -21,8 +21,7 @@ struct clerk_options {
     const struct clock *clock;   /* borrowed */
     struct kept_sink *sink;      /* borrowed; may be NULL, and so may be its functions. Called on the store thread */
     struct log log;
-    size_t
-        queue_max; /* errands that may wait; one more is ERR_FULL. Passed by what loops gathered in one turn, at most */
+    size_t queue_max; /* errands that may wait; one more is ERR_FULL. Passed by what loops gathered in one turn */
     size_t batch_max; /* writes in one commit, 1 or more; passed by the rest of its last errand */
 };
 

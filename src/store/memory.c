@@ -24,6 +24,16 @@ static memory_apply *const applies[WRITE_KINDS] = {
     [WRITE_OPERATOR] = memory_operator,
     [WRITE_SESSION] = memory_session,
     [WRITE_SESSION_DELETE] = memory_session_delete,
+    [WRITE_CLIENT] = memory_client,
+    [WRITE_CLIENT_DELETE] = memory_client_delete,
+    [WRITE_CLIENT_WATCH] = memory_client_watch,
+    [WRITE_CLIENT_UNWATCH] = memory_client_unwatch,
+    [WRITE_DELIVERIES] = memory_deliveries,
+    [WRITE_RELEASED] = memory_released,
+    [WRITE_DELIVERED] = memory_delivered,
+    [WRITE_RECEIVED] = memory_received,
+    [WRITE_RECEIVED_DELETE] = memory_received_delete,
+    [WRITE_RETAINED] = memory_retained,
     [WRITE_EXPIRE] = memory_expire,
 };
 
@@ -53,6 +63,11 @@ void key_number(struct key *k, int64_t number)
     key_bytes(k, bytes, sizeof bytes);
 }
 
+void key_unsigned(struct key *k, uint64_t number)
+{
+    key_number(k, (int64_t)(number ^ (1ull << 63)));
+}
+
 struct key key_of_sample(struct bytes device, struct bytes metric, int64_t time_us)
 {
     struct key k = {.len = 0};
@@ -72,6 +87,15 @@ void shelf_span(const struct shelf *s, const struct key *prefix, size_t *from, s
     *from = *to = shelf_from(s, key_view(prefix));
     while (*to < s->count && begins_with(s->rows[*to]->key, key_view(prefix)))
         ++*to;
+}
+
+err memory_remove_all(struct memory_store *store, struct shelf *shelf, const struct key *prefix)
+{
+    size_t from, to;
+    shelf_span(shelf, prefix, &from, &to);
+    while (to > from)
+        TRY(shelf_remove(shelf, &store->journal, shelf->rows[--to]->key));
+    return OK;
 }
 
 /* --- the writer --- */
@@ -136,8 +160,10 @@ void memory_store_close(struct memory_store *store)
 {
     if (!store)
         return;
-    struct shelf *shelves[] = {&store->devices, &store->samples, &store->documents, &store->events,
-                               &store->tokens,  &store->setups,  &store->operators, &store->sessions};
+    struct shelf *shelves[] = {&store->devices, &store->samples, &store->documents,  &store->events,
+                               &store->tokens,  &store->setups,  &store->operators,  &store->sessions,
+                               &store->clients, &store->watches, &store->deliveries, &store->received,
+                               &store->retained};
     for (size_t i = 0; i < sizeof shelves / sizeof *shelves; i++)
         shelf_drop(shelves[i]);
     journal_drop(&store->journal);
@@ -161,6 +187,7 @@ err memory_store_reader(struct memory_store *store, struct store_reader **out)
     if (!r)
         return &no_memory;
     memory_reader_fill(&r->port);
+    memory_client_reader_fill(&r->port);
     r->port.close = reader_close;
     r->store = store;
     *out = &r->port;

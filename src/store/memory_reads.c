@@ -11,15 +11,14 @@ static const struct fault unknown_token = {ERR_ABSENT, "store: there is no such 
 static const struct fault unknown_operator = {ERR_ABSENT, "store: there is no such operator"};
 static const struct fault unknown_session = {ERR_ABSENT, "store: there is no such session"};
 
-/* Each function of the port enters, and leaves with its scope. */
-static struct memory_store *enter(struct store_reader *port)
+struct memory_store *memory_enter(struct store_reader *port)
 {
     struct memory_store *store = CONTAINER(port, struct memory_reader, port)->store;
     (void)pthread_rwlock_rdlock(&store->lock); /* fails on misuse only */
     return store;
 }
 
-static void leave(struct memory_store **store)
+void memory_leave(struct memory_store **store)
 {
     (void)pthread_rwlock_unlock(&(*store)->lock);
 }
@@ -33,7 +32,7 @@ static err device_is_known(const struct memory_store *store, struct bytes id)
 
 static err get_device(struct store_reader *port, struct bytes id, struct device *out)
 {
-    SCOPED(leave) struct memory_store *store = enter(port);
+    SCOPED(memory_leave) struct memory_store *store = memory_enter(port);
     const struct row *row = shelf_find(&store->devices, id);
     if (!row)
         return &unknown_device;
@@ -66,7 +65,7 @@ static bool device_matches(const struct device *d, const struct device_query *q)
 
 static err list_devices(struct store_reader *port, const struct device_query *query, struct device_rows *rows)
 {
-    SCOPED(leave) struct memory_store *store = enter(port);
+    SCOPED(memory_leave) struct memory_store *store = memory_enter(port);
     size_t given = 0;
     for (size_t i = shelf_from(&store->devices, query->after); i < store->devices.count && given < query->limit; i++) {
         const struct device *device = &((const struct device_row *)store->devices.rows[i])->device;
@@ -81,7 +80,7 @@ static err list_devices(struct store_reader *port, const struct device_query *qu
 
 static err count_devices(struct store_reader *port, const struct device_query *query, uint64_t *out)
 {
-    SCOPED(leave) struct memory_store *store = enter(port);
+    SCOPED(memory_leave) struct memory_store *store = memory_enter(port);
     *out = 0;
     for (size_t i = 0; i < store->devices.count; i++)
         *out += device_matches(&((const struct device_row *)store->devices.rows[i])->device, query);
@@ -90,7 +89,7 @@ static err count_devices(struct store_reader *port, const struct device_query *q
 
 static err counts(struct store_reader *port, struct store_counts *out)
 {
-    SCOPED(leave) struct memory_store *store = enter(port);
+    SCOPED(memory_leave) struct memory_store *store = memory_enter(port);
     *out = (struct store_counts){
         .devices = store->devices.count, .events = store->events.count, .samples = store->samples.count};
     for (size_t i = 0; i < store->devices.count; i++) {
@@ -103,7 +102,7 @@ static err counts(struct store_reader *port, struct store_counts *out)
 
 static err documents(struct store_reader *port, struct bytes device, struct document_rows *rows)
 {
-    SCOPED(leave) struct memory_store *store = enter(port);
+    SCOPED(memory_leave) struct memory_store *store = memory_enter(port);
     struct key prefix = {.len = 0};
     size_t from, to;
     TRY(device_is_known(store, device));
@@ -125,7 +124,7 @@ static const struct sample *sample_at(const struct memory_store *store, size_t a
 
 static err latest(struct store_reader *port, struct bytes device, struct sample_rows *rows)
 {
-    SCOPED(leave) struct memory_store *store = enter(port);
+    SCOPED(memory_leave) struct memory_store *store = memory_enter(port);
     struct key prefix = {.len = 0};
     size_t from, to;
     TRY(device_is_known(store, device));
@@ -141,7 +140,7 @@ static err latest(struct store_reader *port, struct bytes device, struct sample_
 
 static err series(struct store_reader *port, const struct series_query *query, struct sample_rows *rows)
 {
-    SCOPED(leave) struct memory_store *store = enter(port);
+    SCOPED(memory_leave) struct memory_store *store = memory_enter(port);
     TRY(device_is_known(store, query->device));
     struct key first = key_of_sample(query->device, query->metric, query->from_us);
     struct key end = key_of_sample(query->device, query->metric, query->to_us);
@@ -165,7 +164,7 @@ static bool event_matches(const struct event *e, const struct event_query *q)
 
 static err list_events(struct store_reader *port, const struct event_query *query, struct event_rows *rows)
 {
-    SCOPED(leave) struct memory_store *store = enter(port);
+    SCOPED(memory_leave) struct memory_store *store = memory_enter(port);
     size_t given = 0, count = store->events.count;
     for (size_t i = 0; i < count && given < query->limit; i++) {
         size_t place = query->order == EVENTS_OLDEST_FIRST ? i : count - 1 - i;
@@ -200,7 +199,7 @@ static const struct token *next_token(const struct memory_store *store, const st
 
 static err list_tokens(struct store_reader *port, struct token_rows *rows)
 {
-    SCOPED(leave) struct memory_store *store = enter(port);
+    SCOPED(memory_leave) struct memory_store *store = memory_enter(port);
     const struct token *token = next_token(store, NULL);
     for (size_t given = 0; token && given < PAGE_MAX && rows->row(rows, token); given++)
         token = next_token(store, token);
@@ -209,7 +208,7 @@ static err list_tokens(struct store_reader *port, struct token_rows *rows)
 
 static err find_token(struct store_reader *port, const uint8_t hash[TOKEN_HASH], struct token *out)
 {
-    SCOPED(leave) struct memory_store *store = enter(port);
+    SCOPED(memory_leave) struct memory_store *store = memory_enter(port);
     const struct row *row = shelf_find(&store->tokens, bytes_of(hash, TOKEN_HASH));
     if (!row)
         return &unknown_token;
@@ -219,7 +218,7 @@ static err find_token(struct store_reader *port, const uint8_t hash[TOKEN_HASH],
 
 static err get_operator(struct store_reader *port, struct bytes name, struct operator_account *out)
 {
-    SCOPED(leave) struct memory_store *store = enter(port);
+    SCOPED(memory_leave) struct memory_store *store = memory_enter(port);
     const struct row *row = shelf_find(&store->operators, name);
     if (!row)
         return &unknown_operator;
@@ -229,14 +228,14 @@ static err get_operator(struct store_reader *port, struct bytes name, struct ope
 
 static err count_operators(struct store_reader *port, uint64_t *out)
 {
-    SCOPED(leave) struct memory_store *store = enter(port);
+    SCOPED(memory_leave) struct memory_store *store = memory_enter(port);
     *out = store->operators.count;
     return OK;
 }
 
 static err find_session(struct store_reader *port, const uint8_t hash[TOKEN_HASH], struct session_record *out)
 {
-    SCOPED(leave) struct memory_store *store = enter(port);
+    SCOPED(memory_leave) struct memory_store *store = memory_enter(port);
     const struct row *row = shelf_find(&store->sessions, bytes_of(hash, TOKEN_HASH));
     if (!row)
         return &unknown_session;
@@ -246,7 +245,7 @@ static err find_session(struct store_reader *port, const uint8_t hash[TOKEN_HASH
 
 static err list_sessions(struct store_reader *port, int64_t now_us, struct session_rows *rows)
 {
-    SCOPED(leave) struct memory_store *store = enter(port);
+    SCOPED(memory_leave) struct memory_store *store = memory_enter(port);
     for (size_t i = 0; i < store->sessions.count; i++) {
         const struct session_record *session = &((const struct session_row *)store->sessions.rows[i])->session;
         if (session->expires_us > now_us && !rows->row(rows, session))

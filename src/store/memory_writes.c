@@ -100,15 +100,6 @@ err memory_presence(struct memory_store *store, const struct write *write, struc
     return put_device(store, &device);
 }
 
-static err remove_all(struct memory_store *store, struct shelf *shelf, const struct key *prefix)
-{
-    size_t from, to;
-    shelf_span(shelf, prefix, &from, &to);
-    while (to > from)
-        TRY(shelf_remove(shelf, &store->journal, shelf->rows[--to]->key));
-    return OK;
-}
-
 err memory_device_delete(struct memory_store *store, const struct write *write, struct write_result *result)
 {
     struct bytes id = bytes_of_text(write->as.device);
@@ -116,8 +107,9 @@ err memory_device_delete(struct memory_store *store, const struct write *write, 
     key_text(&prefix, id);
     if (!shelf_find(&store->devices, id))
         return &unknown_device;
-    TRY(remove_all(store, &store->samples, &prefix));
-    TRY(remove_all(store, &store->documents, &prefix));
+    TRY(memory_remove_all(store, &store->samples, &prefix));
+    TRY(memory_remove_all(store, &store->documents, &prefix));
+    TRY(memory_drop_clients_of(store, write->as.device));
     return shelf_remove(&store->devices, &store->journal, id);
 }
 
@@ -163,15 +155,6 @@ static err metrics_fit(const struct memory_store *store, struct bytes device, co
     return more && count_metrics(store, device) + more > METRICS_MAX ? &many_metrics : OK;
 }
 
-static struct bytes keep(uint8_t **at, struct bytes bytes)
-{
-    struct bytes kept = bytes_of(*at, bytes.len);
-    if (bytes.len)
-        memcpy(*at, bytes.at, bytes.len);
-    *at += bytes.len;
-    return kept;
-}
-
 static err put_sample(struct memory_store *store, struct bytes device, const struct sample *sample)
 {
     struct key key = key_of_sample(device, sample->metric, sample->time_us);
@@ -182,9 +165,9 @@ static err put_sample(struct memory_store *store, struct bytes device, const str
     uint8_t *extra = row_extra(&kept->row);
     kept->sample = *sample;
     kept->sample.metric = bytes_of(kept->row.key.at + device.len + 1, sample->metric.len);
-    kept->sample.unit = keep(&extra, sample->unit);
+    kept->sample.unit = row_keep(&extra, sample->unit);
     if (sample->kind == SAMPLE_TEXT)
-        kept->sample.value.text = keep(&extra, text);
+        kept->sample.value.text = row_keep(&extra, text);
     return shelf_put(&store->samples, &store->journal, &kept->row);
 }
 
@@ -213,7 +196,7 @@ err memory_event(struct memory_store *store, const struct write *write, struct w
     uint8_t *extra = row_extra(&kept->row);
     kept->event = write->as.event;
     kept->event.id = result->id = ++store->last_event;
-    kept->event.detail = keep(&extra, write->as.event.detail);
+    kept->event.detail = row_keep(&extra, write->as.event.detail);
     return shelf_put(&store->events, &store->journal, &kept->row);
 }
 
@@ -236,7 +219,7 @@ err memory_document(struct memory_store *store, const struct write *write, struc
         return &no_memory;
     uint8_t *extra = row_extra(&kept->row);
     kept->name = bytes_of(kept->row.key.at + strlen(device.id) + 1, name.len);
-    kept->json = keep(&extra, write->as.document.json);
+    kept->json = row_keep(&extra, write->as.document.json);
     kept->time_us = write->now_us;
     return shelf_put(&store->documents, &store->journal, &kept->row);
 }

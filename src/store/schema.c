@@ -104,8 +104,57 @@ static const char first_schema[] =
     " made_us INTEGER NOT NULL,"
     " expires_us INTEGER NOT NULL) STRICT;";
 
+/* The sessions of clients, and what is to be delivered to them. Numbers of sessions are unsigned and stand here with
+ * the same bits.
+ *
+ * Deliveries are in the order they came: see store/ledger.h. Those of a session that ended stay for some commits more,
+ * so they may be of a session that is in no table. A message for one session is in the delivery itself, one for several
+ * is in `message` and goes with the last of them. `bytes` are as in store/kept_message.h. */
+static const char client_schema[] = "CREATE TABLE client ("
+                                    " number INTEGER PRIMARY KEY,"
+                                    " owner_kind INTEGER NOT NULL," /* enum principal_kind */
+                                    " owner TEXT NOT NULL,"
+                                    " client_id TEXT NOT NULL,"
+                                    " expiry_s INTEGER NOT NULL,"
+                                    " left_us INTEGER NOT NULL,"
+                                    " will_delay_s INTEGER NOT NULL,"
+                                    " will BLOB,"
+                                    " UNIQUE (owner_kind, owner, client_id)) STRICT;"
+
+                                    "CREATE TABLE client_watch ("
+                                    " session INTEGER NOT NULL REFERENCES client,"
+                                    " filter TEXT NOT NULL,"
+                                    " subscription_id INTEGER NOT NULL,"
+                                    " qos INTEGER NOT NULL,"
+                                    " flags INTEGER NOT NULL," /* CLIENT_WATCH_... */
+                                    " PRIMARY KEY (session, filter)) STRICT, WITHOUT ROWID;"
+
+                                    "CREATE TABLE message ("
+                                    " key INTEGER PRIMARY KEY,"
+                                    " bytes BLOB NOT NULL) STRICT;"
+
+                                    "CREATE TABLE delivery ("
+                                    " key INTEGER PRIMARY KEY,"
+                                    " session INTEGER NOT NULL,"
+                                    " number INTEGER NOT NULL,"
+                                    " subscription_id INTEGER NOT NULL,"
+                                    " qos INTEGER NOT NULL,"
+                                    " flags INTEGER NOT NULL," /* 1: retain, 2: released, and then without a message */
+                                    " message INTEGER REFERENCES message,"
+                                    " bytes BLOB) STRICT;"
+
+                                    "CREATE TABLE received ("
+                                    " session INTEGER NOT NULL REFERENCES client,"
+                                    " packet_id INTEGER NOT NULL,"
+                                    " PRIMARY KEY (session, packet_id)) STRICT, WITHOUT ROWID;"
+
+                                    "CREATE TABLE retained ("
+                                    " key INTEGER PRIMARY KEY,"
+                                    " topic TEXT NOT NULL UNIQUE,"
+                                    " bytes BLOB NOT NULL) STRICT;";
+
 /* Step n leads from version n to version n + 1. The version is SQLite's user_version. */
-static const char *const steps[] = {first_schema};
+static const char *const steps[] = {first_schema, client_schema};
 enum { VERSION = sizeof steps / sizeof *steps };
 
 static err read_version(struct database *db, int64_t *version)

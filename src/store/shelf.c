@@ -32,6 +32,15 @@ uint8_t *row_extra(struct row *row)
     return (uint8_t *)row + offset;
 }
 
+struct bytes row_keep(uint8_t **at, struct bytes bytes)
+{
+    struct bytes kept = bytes_of(*at, bytes.len);
+    if (bytes.len)
+        memcpy(*at, bytes.at, bytes.len);
+    *at += bytes.len;
+    return kept;
+}
+
 size_t shelf_from(const struct shelf *s, struct bytes key)
 {
     size_t low = 0, high = s->count;

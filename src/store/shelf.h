@@ -17,6 +17,7 @@ struct shelf {
 /* Gives a zeroed row of `size` bytes (its struct), a copy of the key behind it, and `extra` bytes behind that. */
 struct row *row_make(size_t size, struct bytes key, size_t extra);
 uint8_t *row_extra(struct row *row); /* where the extra bytes start */
+struct bytes row_keep(uint8_t **at, struct bytes bytes); /* copies to *at, which moves behind; lends the copy */
 
 size_t shelf_from(const struct shelf *s, struct bytes key); /* the place of the first row whose key is not below key */
 struct row *shelf_find(const struct shelf *s, struct bytes key); /* lends until it is replaced; NULL: not there */

@@ -85,6 +85,11 @@ static const struct store_reader port = {
     .count_operators = read_operator_count,
     .list_sessions = read_sessions,
     .find_session = read_session,
+    .list_clients = read_clients,
+    .list_client_watches = read_client_watches,
+    .list_deliveries = read_deliveries,
+    .list_received = read_received,
+    .list_retained = read_retained,
     .counts = read_counts,
     .close = reader_close,
 };

@@ -49,3 +49,8 @@ MUST err read_operator(struct store_reader *port, struct bytes name, struct oper
 MUST err read_operator_count(struct store_reader *port, uint64_t *out);
 MUST err read_sessions(struct store_reader *port, int64_t now_us, struct session_rows *rows);
 MUST err read_session(struct store_reader *port, const uint8_t hash[TOKEN_HASH], struct session_record *out);
+MUST err read_clients(struct store_reader *port, struct client_rows *rows);
+MUST err read_client_watches(struct store_reader *port, struct client_watch_rows *rows);
+MUST err read_deliveries(struct store_reader *port, struct delivery_rows *rows);
+MUST err read_received(struct store_reader *port, struct received_rows *rows);
+MUST err read_retained(struct store_reader *port, struct retained_rows *rows);

@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "base/memory.h"
+#include "store/kept_message.h"
 #include "store/schema.h"
 #include "store/sqlite.h"
 
@@ -53,6 +54,16 @@ static apply_function *const applies[WRITE_KINDS] = {
     [WRITE_OPERATOR] = apply_operator,
     [WRITE_SESSION] = apply_session,
     [WRITE_SESSION_DELETE] = apply_session_delete,
+    [WRITE_CLIENT] = apply_client,
+    [WRITE_CLIENT_DELETE] = apply_client_delete,
+    [WRITE_CLIENT_WATCH] = apply_client_watch,
+    [WRITE_CLIENT_UNWATCH] = apply_client_unwatch,
+    [WRITE_DELIVERIES] = apply_deliveries,
+    [WRITE_RELEASED] = apply_released,
+    [WRITE_DELIVERED] = apply_delivered,
+    [WRITE_RECEIVED] = apply_received,
+    [WRITE_RECEIVED_DELETE] = apply_received_delete,
+    [WRITE_RETAINED] = apply_retained,
     [WRITE_EXPIRE] = apply_expire,
 };
 
@@ -118,6 +129,14 @@ void writer_forget(struct sqlite_writer *w)
     w->cold = true;
 }
 
+err writer_bytes(struct sqlite_writer *w, const struct message *message, struct bytes *out)
+{
+    w->bytes.max = KEPT_MESSAGE_MAX;
+    TRY(kept_message_write(message, &w->bytes));
+    *out = buffer_view(&w->bytes);
+    return OK;
+}
+
 /* --- batches --- */
 
 static err writer_begin(struct store_writer *port)
@@ -152,6 +171,7 @@ static err writer_commit(struct store_writer *port)
     struct sqlite_writer *w = writer_of(port);
     if (w->arrivals >= FOLD_ROWS)
         TRY(writer_fold(w));
+    TRY(writer_sweep(w));
     if (w->tally)
         TRY(writer_run_for(w, WRITE_SQL_TALLY, w->tally));
     TRY(writer_run(w, WRITE_SQL_COMMIT));
@@ -168,12 +188,15 @@ static void writer_rollback(struct store_writer *port)
         IGNORE(writer_run(w, WRITE_SQL_ROLLBACK)); /* cannot leave the batch in: the next BEGIN would say so */
     w->arrivals = w->arrivals_begin;
     writer_forget(w);
+    ledger_forget(&w->ledger);
 }
 
 static void writer_close(struct store_writer *port)
 {
     struct sqlite_writer *w = writer_of(port);
     writer_forget(w);
+    ledger_forget(&w->ledger);
+    buffer_drop(&w->bytes);
     database_close(&w->db);
     mem_drop(w);
 }
@@ -219,6 +242,7 @@ static err prepare(struct sqlite_writer *w, const struct sqlite_options *options
     sqlite3_randomness(sizeof seed, &seed);
     cache_open(&w->devices, DEVICES_CACHED, seed);
     cache_open(&w->series, SERIES_CACHED, seed);
+    ledger_open(&w->ledger, seed);
     w->cold = true;
     return OK;
 }

@@ -5,6 +5,7 @@
 #include "core/store.h"
 #include "store/cache.h"
 #include "store/database.h"
+#include "store/ledger.h"
 
 #define STATEMENT(name, text) WRITE_SQL_##name,
 enum write_statement {
@@ -23,6 +24,9 @@ struct sqlite_writer {
     struct cache series;
     /* Nothing is known of the rows in `arrival`: they are folded before the next sample is judged by a cached stamp. */
     bool cold;
+
+    struct ledger ledger; /* where the deliveries are */
+    struct buffer bytes;  /* of the message that is being kept; only its room lasts */
 
     int64_t arrivals;       /* rows in `arrival` */
     int64_t arrivals_begin; /* the same when the batch began */
@@ -46,6 +50,15 @@ MUST err writer_number_for(struct sqlite_writer *w, enum write_statement which, 
 MUST err writer_device(struct sqlite_writer *w, const char *id, struct cache_entry **out);
 void writer_forget(struct sqlite_writer *w); /* both caches: after a roll-back, or when rows were deleted */
 
+/* The bytes of a message, lent until the next call: see store/kept_message.h. */
+MUST err writer_bytes(struct sqlite_writer *w, const struct message *message, struct bytes *out);
+
+/* The client's session and all it left; one that is not there is fine. Its deliveries go later, by writer_sweep. */
+MUST err writer_drop_client(struct sqlite_writer *w, uint64_t session);
+MUST err writer_doom_deliveries(struct sqlite_writer *w, uint64_t session);
+/* Some deliveries of sessions that ended, so that the end of a session with very many never makes a commit long. */
+MUST err writer_sweep(struct sqlite_writer *w);
+
 /* Moves the rows of `arrival` to `sample`. */
 MUST err writer_fold(struct sqlite_writer *w);
 
@@ -54,4 +67,5 @@ MUST err writer_fold(struct sqlite_writer *w);
 typedef err apply_function(struct sqlite_writer *w, const struct write *write, struct write_result *result);
 apply_function apply_samples, apply_event, apply_document, apply_presence, apply_enrolment, apply_renewal,
     apply_device_delete, apply_token, apply_token_delete, apply_setup, apply_operator, apply_session,
-    apply_session_delete, apply_expire;
+    apply_session_delete, apply_expire, apply_client, apply_client_delete, apply_client_watch, apply_client_unwatch,
+    apply_deliveries, apply_released, apply_delivered, apply_received, apply_received_delete, apply_retained;

@@ -96,6 +96,21 @@ err apply_presence(struct sqlite_writer *w, const struct write *write, struct wr
     return statement_run(&w->db, s);
 }
 
+static err drop_clients_of(struct sqlite_writer *w, const char *id)
+{
+    for (;;) {
+        SCOPED(statement_end) sqlite3_stmt *s = NULL;
+        bool got;
+        TRY(writer_statement(w, WRITE_SQL_FIND_CLIENT_OWNED, &s));
+        bind_number(s, 1, PRINCIPAL_DEVICE);
+        bind_word(s, 2, id);
+        TRY(statement_row(&w->db, s, &got));
+        if (!got)
+            return OK;
+        TRY(writer_drop_client(w, (uint64_t)sqlite3_column_int64(s, 0)));
+    }
+}
+
 err apply_device_delete(struct sqlite_writer *w, const struct write *write, struct write_result *result)
 {
     struct cache_entry *device;
@@ -107,6 +122,7 @@ err apply_device_delete(struct sqlite_writer *w, const struct write *write, stru
     w->tally -= database_changes(&w->db);
     TRY(writer_run_for(w, WRITE_SQL_DROP_SERIES, row));
     TRY(writer_run_for(w, WRITE_SQL_DROP_DOCUMENTS, row));
+    TRY(drop_clients_of(w, write->as.device));
     TRY(writer_run_for(w, WRITE_SQL_DROP_DEVICE, row));
     writer_forget(w);
     return OK;
