@@ -10,7 +10,7 @@ enum {
     CLIENT_ID_MAX = 256
 }; /* bytes of a client identifier; MQTT requires 23 (5.0, 3.1.3.1), its own bound is 65,535 */
 
-enum { CLIENT_EXPIRY_NEVER = UINT32_MAX }; /* MQTT 5.0, 3.1.2.11.2 */
+#define CLIENT_EXPIRY_NEVER UINT32_MAX /* MQTT 5.0, 3.1.2.11.2; too large for an enumerator */
 
 /* All views borrowed. */
 struct client_record {

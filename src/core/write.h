@@ -48,12 +48,14 @@ enum write_kind {
     WRITE_OPERATOR,        /* the first account: only with the live one-time secret, which it spends */
     WRITE_SESSION,
     WRITE_SESSION_DELETE,
+    /* The next ones, up to WRITE_RECEIVED_DELETE: what is said of a session or a delivery that is not there changes nothing
+     * and is no fault, since it ended meanwhile. A message that is larger than limits.h allows is ERR_REFUSED. */
     WRITE_CLIENT,          /* a client's session, new or changed: its record, by number. Whoever else had the same owner and
                               client identifier goes with all it left, as by WRITE_CLIENT_DELETE */
     WRITE_CLIENT_DELETE,   /* a client's session and all it left: subscriptions, deliveries, received identifiers */
     WRITE_CLIENT_WATCH,    /* one subscription of a session, new or in place of the one with the same filter */
     WRITE_CLIENT_UNWATCH,
-    WRITE_DELIVERIES,      /* one message for one or more sessions; kept once */
+    WRITE_DELIVERIES,      /* one message for one or more sessions; kept once. A number that is there already stays as it is */
     WRITE_RELEASED,        /* QoS 2: the client has the message; it is forgotten, its delivery stays until it is done */
     WRITE_DELIVERED,       /* the delivery is over and forgotten */
     WRITE_RECEIVED,        /* QoS 2: a packet identifier that the client used and has not released (MQTT 5.0, 4.3.3) */

@@ -54,6 +54,16 @@ static void say(struct buffer *out, const struct write *w)
     case WRITE_OPERATOR:
     case WRITE_SESSION:
     case WRITE_SESSION_DELETE:
+    case WRITE_CLIENT:
+    case WRITE_CLIENT_DELETE:
+    case WRITE_CLIENT_WATCH:
+    case WRITE_CLIENT_UNWATCH:
+    case WRITE_DELIVERIES:
+    case WRITE_RELEASED:
+    case WRITE_DELIVERED:
+    case WRITE_RECEIVED:
+    case WRITE_RECEIVED_DELETE:
+    case WRITE_RETAINED:
     case WRITE_EXPIRE:
     case WRITE_KINDS:
         fail_msg("a write that inspection does not make: %d", (int)w->kind);
