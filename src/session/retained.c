@@ -28,7 +28,7 @@ struct node {
  * buckets were there when this round of splits began, the first `split` of them are split already. */
 struct retained {
     struct retained_limits limits;
-    struct node root;
+    struct node *root; /* of no level */
     struct node **buckets;
     size_t room, low, split;
     size_t nodes;
@@ -166,7 +166,7 @@ static void prune(struct retained *r, struct node *node)
 
 static struct node *topic_find(const struct retained *r, struct bytes topic)
 {
-    const struct node *node = &r->root;
+    const struct node *node = r->root;
     struct node *child = NULL;
     for (struct bytes rest = topic; node && rest.at; node = child)
         child = child_find(r, node, bytes_cut(&rest, '/'));
@@ -175,7 +175,7 @@ static struct node *topic_find(const struct retained *r, struct bytes topic)
 
 static err topic_make(struct retained *r, struct bytes topic, struct node **out)
 {
-    struct node *node = &r->root;
+    struct node *node = r->root;
     for (struct bytes rest = topic; rest.at;) {
         struct bytes level = bytes_cut(&rest, '/');
         struct node *child = child_find(r, node, level);
@@ -214,7 +214,9 @@ err retained_open(const struct retained_limits *limits, uint64_t seed, struct re
         return &no_memory;
     r->limits = *limits;
     r->seed = seed;
-    if (buckets_reset(r)) {
+    r->root = MEM_NEW(struct node);
+    if (!r->root || buckets_reset(r)) {
+        mem_drop(r->root);
         mem_drop(r);
         return &no_memory;
     }
@@ -233,6 +235,7 @@ void retained_close(struct retained *r)
             mem_drop(node);
         }
     mem_drop(r->buckets);
+    mem_drop(r->root);
     mem_drop(r);
 }
 
@@ -363,7 +366,7 @@ static bool step(struct walk *w)
 
 void retained_match(struct retained *r, struct bytes filter, int64_t now_us, struct retained_visitor *visitor)
 {
-    struct walk w = {.retained = r, .now_us = now_us, .visitor = visitor, .at = &r->root};
+    struct walk w = {.retained = r, .now_us = now_us, .visitor = visitor, .at = r->root};
     if (!walk_open(&w, filter))
         return;
     do {
