@@ -5,10 +5,15 @@
 #include "os/file.h"
 #include "os/socket.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 enum { READS_PER_TURN = 8 };
+
+static const struct fault not_now = {ERR_AGAIN, "uplink: the connection would block"};
+static const struct fault gone = {ERR_CLOSED, "uplink: the other side closed the connection"};
 
 static err end(struct line *line, err fault)
 {
@@ -49,7 +54,7 @@ err line_open(struct line *line, const struct line_target *target)
     if (e)
         return end(line, e);
     line->phase = LINE_CONNECTING;
-    e = tls_open(target->tls, line->watcher.fd, &line->tls);
+    e = target->tls ? tls_open(target->tls, line->watcher.fd, &line->tls) : OK;
     return e ? end(line, e) : OK;
 }
 
@@ -62,7 +67,7 @@ static err connect_on(struct line *line)
 
 static err shake_hands(struct line *line)
 {
-    err e = tls_handshake(line->tls);
+    err e = line->tls ? tls_handshake(line->tls) : OK;
     if (err_is(e, ERR_AGAIN))
         TRY(watch(line, tls_wants(line->tls)));
     TRY(e);
@@ -70,13 +75,43 @@ static err shake_hands(struct line *line)
     return watch(line, EPOLLIN);
 }
 
+/* Without TLS: what tls_write and tls_read promise, by the socket alone. */
+static err plain_result(ssize_t len, size_t *out)
+{
+    if (len < 0 && (errno == EAGAIN || errno == EINTR))
+        return &not_now;
+    if (len <= 0)
+        return &gone;
+    *out = (size_t)len;
+    return OK;
+}
+
+static err write_some(struct line *line, size_t *taken)
+{
+    struct bytes out = buffer_view(&line->out);
+    return line->tls ? tls_write(line->tls, out, taken)
+                     : plain_result(send(line->watcher.fd, out.at, out.len, MSG_NOSIGNAL), taken);
+}
+
+static err read_some(struct line *line, uint8_t *room, size_t *got)
+{
+    return line->tls ? tls_read(line->tls, room, LINE_CHUNK, got)
+                     : plain_result(recv(line->watcher.fd, room, LINE_CHUNK, 0), got);
+}
+
+/* What the last write or read waits for. */
+static uint32_t wants(const struct line *line, uint32_t plain)
+{
+    return line->tls ? tls_wants(line->tls) : plain;
+}
+
 static err write_out(struct line *line)
 {
     while (line->out.len) {
         size_t taken;
-        err e = tls_write(line->tls, buffer_view(&line->out), &taken);
+        err e = write_some(line, &taken);
         if (err_is(e, ERR_AGAIN))
-            return watch(line, EPOLLIN | line->read_wants | tls_wants(line->tls));
+            return watch(line, EPOLLIN | line->read_wants | wants(line, EPOLLOUT));
         TRY(e);
         buffer_consume(&line->out, taken);
     }
@@ -90,8 +125,8 @@ static err read_in(struct line *line)
         if (!room)
             return buffer_finish(&line->in);
         size_t got;
-        err e = tls_read(line->tls, room, LINE_CHUNK, &got);
-        line->read_wants = err_is(e, ERR_AGAIN) ? tls_wants(line->tls) : 0;
+        err e = read_some(line, room, &got);
+        line->read_wants = err_is(e, ERR_AGAIN) ? wants(line, EPOLLIN) : 0;
         if (err_is(e, ERR_AGAIN))
             return OK;
         TRY(e);
@@ -128,7 +163,7 @@ err line_flush(struct line *line)
 
 bool line_has_more(const struct line *line)
 {
-    return line->phase == LINE_OPEN && tls_has_pending(line->tls);
+    return line->phase == LINE_OPEN && line->tls && tls_has_pending(line->tls);
 }
 
 void line_close(struct line *line)

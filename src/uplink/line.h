@@ -1,4 +1,5 @@
-/* The line: a TLS connection out, as two buffers that fill and empty. It knows no MQTT and calls nobody back. */
+/* The line: a connection out, by TLS or plain, as two buffers that fill and empty. It knows no MQTT and calls nobody
+ * back. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -14,7 +15,7 @@ enum { LINE_CHUNK = 16384, LINE_WHY = 256 };
 struct line {
     struct loop *loop; /* borrowed */
     struct watcher watcher;
-    struct tls *tls;
+    struct tls *tls; /* NULL: closed, or plain */
     enum line_phase phase;
     uint32_t events;     /* watched for */
     uint32_t read_wants; /* what TLS must wait for before it can read on */
@@ -23,7 +24,7 @@ struct line {
 };
 
 struct line_target {
-    struct tls_context *tls; /* shared while the line is up */
+    struct tls_context *tls; /* shared while the line is up; NULL: plain TCP, which anybody can read and change */
     const char *host;
     uint16_t port;
     unsigned attempt; /* counts up, so that every address of the host has its turn */

@@ -23,7 +23,6 @@ struct link {
     unsigned attempts;
     unsigned inside; /* calls from the loop that are under way: the owner may be calling from one */
     bool closing;
-    const char *filters[LINK_FILTERS_MAX + 1];
 };
 
 static const struct fault bad_options = {ERR_REFUSED, "link: an option is missing or out of its bounds"};
@@ -33,10 +32,9 @@ static void free_link(struct link *link)
 {
     session_drop(&link->session);
     tls_context_drop(link->options.tls);
-    for (size_t i = 0; link->filters[i]; i++)
-        mem_drop((char *)(uintptr_t)link->filters[i]);
     mem_drop((char *)(uintptr_t)link->options.host);
     mem_drop((char *)(uintptr_t)link->options.client_id);
+    mem_drop((char *)(uintptr_t)link->options.user_name);
     mem_drop(link);
 }
 
@@ -79,7 +77,7 @@ static void wait_for_next(struct link *link, uint32_t wait_ms, const char *why)
 {
     clear_timers(link);
     set_timer(link, &link->again, wait_ms);
-    struct link_note note = {LINK_WAITING, why, link->session.reason, wait_ms};
+    struct link_note note = {.state = LINK_WAITING, .why = why, .reason = link->session.reason, .wait_ms = wait_ms};
     tell(link, &note);
 }
 
@@ -94,15 +92,28 @@ static void come_up(struct link *link)
 {
     loop_timer_clear(link->options.loop, &link->limit);
     set_timer(link, &link->pulse, session_tick_ms(&link->session));
-    tell(link, &(struct link_note){.state = LINK_CONNECTED, .why = "the server accepted the connection"});
+    tell(link, &(struct link_note){.state = LINK_CONNECTED,
+                                   .version = link->session.version,
+                                   .session_present = link->session.present,
+                                   .why = "the server accepted the connection"});
 }
 
-/* Ends in order and begins anew at once: with new credentials. */
+/* Ends in order and begins anew at once: with new credentials, or to hear again what could not be taken. */
 static void start_over(struct link *link)
 {
     session_end(&link->session);
     link->session.reason = MQTT_SUCCESS;
-    wait_for_next(link, AT_ONCE_MS, "new credentials are taken into use");
+    wait_for_next(link, AT_ONCE_MS, "a new connection is made on purpose");
+}
+
+/* MQTT 3.1.1 when version 5 was refused, and the owner allows it. */
+static bool falls_back(struct link *link, err e)
+{
+    if (e != &session_other_version || link->options.version != LINK_MQTT_5_OR_3_1_1 || link->session.version != MQTT_5)
+        return false;
+    link->session.version = MQTT_3_1_1;
+    wait_for_next(link, AT_ONCE_MS, "the server refused MQTT 5: version 3.1.1 is tried");
+    return true;
 }
 
 /* What follows whatever the session did. */
@@ -114,9 +125,9 @@ static void follow(struct link *link, err e)
         e = session_pump(&link->session);
     if (link->closing)
         return;
-    if (e)
+    if (e && !falls_back(link, e))
         back_off(link);
-    else if (link->session.draining && session_is_idle(&link->session))
+    else if (!e && link->session.draining && session_is_idle(&link->session))
         start_over(link);
 }
 
@@ -173,27 +184,29 @@ static void on_pulse(struct timer *self)
     leave(link);
 }
 
+static bool filters_fit(const struct mqtt_filter *filters, size_t count)
+{
+    for (size_t i = 0; i < count && i < LINK_FILTERS_MAX; i++)
+        if (filters[i].filter.len > TEXT_MAX)
+            return false;
+    return count <= LINK_FILTERS_MAX;
+}
+
 static bool options_fit(const struct link_options *o)
 {
-    bool there = o->loop && o->spool && o->owner && o->dice && o->log && o->tls && o->host && o->client_id && o->port;
-    if (!there || o->window > LINK_WINDOW_MAX || strlen(o->host) > TEXT_MAX || strlen(o->client_id) > TEXT_MAX)
-        return false;
-    size_t filters = 0;
-    while (o->filters && o->filters[filters])
-        if (strlen(o->filters[filters++]) > TEXT_MAX || filters > LINK_FILTERS_MAX)
-            return false;
-    return true;
+    bool there = o->loop && o->spool && o->owner && o->dice && o->log && o->host && o->client_id && o->port;
+    return there && o->window <= LINK_WINDOW_MAX && o->packet_max <= LINK_PACKET_MAX && strlen(o->host) <= TEXT_MAX &&
+           strlen(o->client_id) <= TEXT_MAX && (!o->user_name || strlen(o->user_name) <= TEXT_MAX) &&
+           filters_fit(o->filters, o->filter_count) && filters_fit(o->former, o->former_count);
 }
 
 static err copy_texts(struct link *link, const struct link_options *o)
 {
     link->options.host = mem_text(bytes_of_text(o->host));
     link->options.client_id = mem_text(bytes_of_text(o->client_id));
-    link->options.filters = link->filters;
-    for (size_t i = 0; o->filters && o->filters[i]; i++)
-        if (!(link->filters[i] = mem_text(bytes_of_text(o->filters[i]))))
-            return &no_memory;
-    return link->options.host && link->options.client_id ? OK : &no_memory;
+    link->options.user_name = o->user_name ? mem_text(bytes_of_text(o->user_name)) : NULL;
+    bool all = link->options.host && link->options.client_id && (!o->user_name || link->options.user_name);
+    return all ? OK : &no_memory;
 }
 
 /* All three are set at once, so that the loop has had room for them from here on. */
@@ -218,9 +231,10 @@ err link_open(const struct link_options *options, struct link **out)
     if (!link)
         return &no_memory;
     link->options = *options;
-    link->options.tls = tls_context_share(options->tls);
+    link->options.tls = options->tls ? tls_context_share(options->tls) : NULL;
     link->backoff.first_ms = options->backoff_first_ms ? options->backoff_first_ms : BACKOFF_FIRST_MS;
     link->backoff.max_ms = options->backoff_max_ms ? options->backoff_max_ms : BACKOFF_MAX_MS;
+    link->options.packet_max = options->packet_max ? options->packet_max : LINK_PACKET_MAX;
     session_prepare(&link->session, &link->options, &link->counts);
     link->session.line.watcher.ready = on_ready;
     err e = copy_texts(link, options);
@@ -255,6 +269,11 @@ void link_use_tls(struct link *link, struct tls_context *tls)
 {
     tls_context_drop(link->options.tls);
     link->options.tls = tls_context_share(tls);
+    link_reconnect(link);
+}
+
+void link_reconnect(struct link *link)
+{
     if (link->closing)
         return;
     link->session.draining = link->session.phase != SESSION_OFF;
@@ -271,4 +290,9 @@ void link_read_counts(const struct link *link, struct link_counts *out)
 enum link_state link_state_now(const struct link *link)
 {
     return link->state;
+}
+
+bool link_is_deaf(const struct link *link)
+{
+    return link->session.deaf;
 }

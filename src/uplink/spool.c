@@ -34,6 +34,7 @@ struct place {
 struct spool {
     uint64_t bytes_max;
     uint64_t segment_max;
+    enum spool_policy policy;
     int folder, lock, tail; /* descriptors; -1: not open. The tail is the last segment, while it may be appended to */
     struct spool_head saved;
     struct segment *segments; /* oldest first */
@@ -52,6 +53,7 @@ static const struct fault long_path = {ERR_TOO_LARGE, "spool: the folder's path 
 static const struct fault no_folder = {ERR_IO, "spool: the folder could not be opened"};
 static const struct fault no_memory = {ERR_MEMORY, "spool: no memory"};
 static const struct fault record_too_large = {ERR_TOO_LARGE, "spool: a topic or payload over its bound"};
+static const struct fault bound_reached = {ERR_FULL, "spool: its bound is reached"};
 static const struct fault nothing_left = {ERR_ABSENT, "spool: nothing is waiting"};
 static const struct fault overlap = {ERR_MALFORMED, "spool: two segments with the same numbers"};
 static const struct fault cannot_cut = {ERR_IO, "spool: the torn end of the last segment could not be cut away"};
@@ -204,7 +206,7 @@ static err drop_under(struct spool *s, uint64_t limit)
 
 static err enforce_bound(struct spool *s)
 {
-    if (s->counts.bytes <= s->bytes_max)
+    if (s->counts.bytes <= s->bytes_max || s->policy == SPOOL_REFUSE)
         return OK;
     while (s->counts.bytes > s->bytes_max) {
         TRY(drop_oldest(s, UINT64_MAX));
@@ -270,6 +272,8 @@ err spool_append(struct spool *s, struct bytes topic, struct bytes payload)
     size_t size = record_size(topic, payload);
     if (size > s->bytes_max)
         return &record_too_large;
+    if (s->policy == SPOOL_REFUSE && s->counts.bytes + size > s->bytes_max)
+        return &bound_reached;
     TRY(enforce_bound(s));
     TRY(find_tail(s, size));
     TRY(write_record(s, topic, payload));
@@ -461,6 +465,7 @@ err spool_open(const struct spool_options *options, struct spool **out)
         return &no_memory;
     s->bytes_max = options->bytes_max;
     s->segment_max = segment_max;
+    s->policy = options->policy;
     s->folder = s->lock = s->tail = s->saved.fd = s->head.fd = s->cursor.fd = -1;
     s->head.number = FIRST_NUMBER;
     s->body.max = RECORD_BODY_MAX;

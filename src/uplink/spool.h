@@ -5,7 +5,7 @@
 #include "base/bytes.h"
 
 /* Messages leave in the order in which they came, each at least once. One that was appended and synced is there after
- * kill -9 and after a power cut. When the bound is reached the oldest are dropped, and counted. One thread owns it.
+ * kill -9 and after a power cut. What happens when the bound is reached is its policy's. One thread owns it.
  *
  * On disk: a folder of segment files, only ever appended to and unlinked when everything in them was dropped, and the
  * file `head` that says how far dropping has come. A record that was cut off by a crash is cut away when the
@@ -18,10 +18,16 @@ enum {
     SPOOL_BYTES_MIN = 1 << 16, /* the smallest bound */
 };
 
+enum spool_policy {
+    SPOOL_DROP_OLDEST = 0, /* at the bound the oldest are dropped, and counted */
+    SPOOL_REFUSE,          /* at the bound nothing more is taken: spool_append is ERR_FULL. Nothing is ever dropped */
+};
+
 struct spool_options {
     const char *folder;   /* made (0700) when it is not there; belongs to one spool and one process */
     uint64_t bytes_max;   /* all waiting records with their heads; the disk holds at most one segment more */
     uint32_t segment_max; /* bytes of a segment file; 0: a sixteenth of bytes_max, at least 4,096 */
+    enum spool_policy policy;
 };
 
 struct spool_record {
@@ -43,8 +49,9 @@ struct spool_counts {
 MUST err spool_open(const struct spool_options *options, struct spool **out);
 void spool_close(struct spool *spool); /* takes, syncs what it can. NULL is fine */
 
-/* Copies the message behind the last. ERR_TOO_LARGE: over a bound above. ERR_FULL: the disk has no room, ERR_IO: it
- * failed; nothing was appended then, and a later call may succeed. Not durable before spool_sync returned OK. */
+/* Copies the message behind the last. ERR_TOO_LARGE: over a bound above. ERR_FULL: the disk has no room, or the
+ * bound is reached and the policy SPOOL_REFUSE; ERR_IO: the disk failed; nothing was appended then, and a later call
+ * may succeed. Not durable before spool_sync returned OK. */
 MUST err spool_append(struct spool *spool, struct bytes topic, struct bytes payload);
 MUST err
 spool_sync(struct spool *spool); /* fsync; ERR_IO or ERR_FULL: what was appended since the last one is in doubt */

@@ -4,12 +4,21 @@
 
 #include <assert.h>
 
+bool window_takes(const struct window *w, uint64_t number)
+{
+    return !w->count || number - w->oldest < WINDOW_MAX;
+}
+
 uint16_t window_add(struct window *w, uint64_t number)
 {
-    assert(w->count < WINDOW_MAX);
-    uint16_t slot = (uint16_t)((w->oldest + w->count++) % WINDOW_MAX);
+    assert(window_takes(w, number));
+    unsigned slot = number % WINDOW_MAX;
+    assert(!w->slots[slot].used);
     w->slots[slot].number = number;
+    w->slots[slot].used = true;
     w->slots[slot].settled = false;
+    if (!w->count++)
+        w->oldest = number;
     return (uint16_t)(slot + 1);
 }
 
@@ -18,8 +27,7 @@ bool window_number(const struct window *w, uint16_t packet_id, uint64_t *number_
     if (!packet_id || packet_id > WINDOW_MAX)
         return false;
     unsigned slot = packet_id - 1u;
-    unsigned behind = (slot + WINDOW_MAX - w->oldest) % WINDOW_MAX;
-    if (behind >= w->count || w->slots[slot].settled)
+    if (!w->slots[slot].used || w->slots[slot].settled)
         return false;
     *number_out = w->slots[slot].number;
     return true;
@@ -30,18 +38,25 @@ void window_settle(struct window *w, uint16_t packet_id)
     w->slots[packet_id - 1].settled = true;
 }
 
+/* Numbers may be missing between those on their way: their slots are free. */
 uint64_t window_take_settled(struct window *w)
 {
     uint64_t last = 0;
-    while (w->count && w->slots[w->oldest].settled) {
-        last = w->slots[w->oldest].number;
-        w->oldest = (uint16_t)((w->oldest + 1) % WINDOW_MAX);
-        w->count--;
+    while (w->count) {
+        unsigned slot = w->oldest % WINDOW_MAX;
+        if (w->slots[slot].used && !w->slots[slot].settled)
+            break;
+        if (w->slots[slot].used) {
+            last = w->oldest;
+            w->slots[slot].used = false;
+            w->count--;
+        }
+        w->oldest++;
     }
     return last;
 }
 
 void window_clear(struct window *w)
 {
-    w->oldest = w->count = 0;
+    *w = (struct window){.count = 0};
 }

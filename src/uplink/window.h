@@ -6,17 +6,22 @@
 
 enum { WINDOW_MAX = 256 };
 
-/* A ring. A record's packet identifier is its slot plus one, so an acknowledgement finds it without a search. {0} is
- * empty. */
+/* A ring. A record's packet identifier follows from its number, so an acknowledgement finds it without a search, and a
+ * record that is sent again, also by another process, has the identifier that it had (MQTT 5.0, 4.4). {0} is empty. */
 struct window {
     struct {
         uint64_t number;
-        bool settled;
+        bool used, settled;
     } slots[WINDOW_MAX];
-    uint16_t oldest, count;
+    uint64_t oldest; /* when count is not 0 */
+    uint16_t count;
 };
 
-/* Puts the record behind the others and gives its packet identifier. The window must hold less than WINDOW_MAX. */
+/* False: the number lies too far behind the oldest on its way; it may go when that is settled. An empty window takes
+ * any number. */
+bool window_takes(const struct window *w, uint64_t number);
+/* Puts the record behind the others, whose numbers are lower, and gives its packet identifier. The window must take
+ * it. */
 uint16_t window_add(struct window *w, uint64_t number);
 /* False: nothing with this identifier is on its way. */
 bool window_number(const struct window *w, uint16_t packet_id, uint64_t *number_out);

@@ -408,10 +408,10 @@ static bool has_heard_two(struct world *w)
 static void test_messages_in(void **state)
 {
     struct peer *p = *state;
-    static const char *const filters[] = {"devices/device/commands/#", NULL};
+    static const struct mqtt_filter filters[] = {{.filter = BYTES_ROW("devices/device/commands/#"), .qos = 1}};
     p->raw = BYTES("\x30\x05\0\1a\0x"
                    "\x32\x07\0\1a\0\7\0x");
-    start(p, (struct link_options){.filters = filters});
+    start(p, (struct link_options){.filters = filters, .filter_count = 1});
     run_until(&p->world, has_heard_two, "two messages");
     assert_int_equal(counts_of(&p->world).arrived, 2);
 }

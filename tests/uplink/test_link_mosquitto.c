@@ -101,9 +101,9 @@ static void test_real_broker(void **state)
 {
     struct broker *b = *state;
     struct world *w = &b->world;
-    static const char *const filters[] = {"devices/device/#", NULL};
+    static const struct mqtt_filter filters[] = {{.filter = BYTES_ROW("devices/device/#"), .qos = 1}};
     append_numbers(w, 500);
-    link_up(w, (struct link_options){.port = b->port, .filters = filters});
+    link_up(w, (struct link_options){.port = b->port, .filters = filters, .filter_count = 1});
     start_broker(b); /* the link knocks until it is there */
     run_until(w, all_came_back, "500 messages there and back");
     assert_true(w->arrived_in_order);

@@ -62,8 +62,9 @@ static inline void on_changed(struct link_owner *self, const struct link_note *n
     look(w);
 }
 
-static inline void on_arrived(struct link_owner *self, struct bytes topic, struct bytes payload)
+static inline enum link_arrival on_arrived(struct link_owner *self, const struct mqtt_publish *publish)
 {
+    struct bytes payload = publish->payload;
     struct world *w = CONTAINER(self, struct world, owner);
     uint64_t number = 0;
     if (payload.len == sizeof number)
@@ -74,6 +75,7 @@ static inline void on_arrived(struct link_owner *self, struct bytes topic, struc
     if (number == w->arrived_next)
         w->arrived_next++;
     look(w);
+    return LINK_TAKEN;
 }
 
 static inline void on_refused(struct link_owner *self, enum mqtt_reason reason, const struct spool_record *record)
@@ -130,7 +132,9 @@ static inline struct tls_context *client_context(const struct world *w, const st
 
 static inline void world_open(struct world *w)
 {
-    *w = (struct world){.owner = {on_changed, on_arrived, on_refused}, .arrived_next = 1, .arrived_in_order = true};
+    *w = (struct world){.owner = {.changed = on_changed, .arrived = on_arrived, .refused = on_refused},
+                        .arrived_next = 1,
+                        .arrived_in_order = true};
     const char *base = getenv("TMPDIR");
     snprintf(w->folder, sizeof w->folder, "%s/link-XXXXXX", base ? base : "/tmp");
     assert_non_null(mkdtemp(w->folder));

@@ -103,9 +103,9 @@ static void changed(struct link_owner *self, const struct link_note *note)
                  "why=\"%s\" again_in_ms=%u", note->why, note->wait_ms);
 }
 
-static void arrived(struct link_owner *self, struct bytes topic, struct bytes payload)
+static enum link_arrival arrived(struct link_owner *self, const struct mqtt_publish *publish)
 {
-    /* Nothing is subscribed. */
+    return LINK_TAKEN; /* nothing is subscribed */
 }
 
 static void refused(struct link_owner *self, enum mqtt_reason reason, const struct spool_record *record)
@@ -171,7 +171,7 @@ static void reopen(struct timer *self)
 
 err outbound_start(struct agent *a)
 {
-    a->outbound.owner = (struct link_owner){changed, arrived, refused};
+    a->outbound.owner = (struct link_owner){.changed = changed, .arrived = arrived, .refused = refused};
     a->outbound.reopen.due = reopen;
     return open_link(a);
 }
