@@ -2,9 +2,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "uplink/link.h"
 
+#include "base/backoff.h"
 #include "base/list.h"
 #include "base/memory.h"
-#include "uplink/backoff.h"
 #include "uplink/session.h"
 
 #include <string.h>

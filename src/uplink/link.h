@@ -9,7 +9,7 @@
 #include "uplink/spool.h"
 #include "wire/mqtt.h"
 
-/* Connects, and after every end waits (uplink/backoff.h) and connects again. While connected it publishes the spool's
+/* Connects, and after every end waits (base/backoff.h) and connects again. While connected it publishes the spool's
  * records at QoS 1, up to a window of them before the first is acknowledged, and drops each from the spool when it and
  * all before it are settled. A record is settled by
  *   PUBACK with success                            it is stored over there;

@@ -12,11 +12,10 @@
 #include "device/credentials.h"
 #include "device/est_client.h"
 #include "device/probe.h"
+#include "device/renewer.h"
 #include "os/loop.h"
 #include "prog/agent/reporter.h"
 #include "prog/agent/settings.h"
-#include "prog/agent/worker.h"
-#include "uplink/backoff.h"
 #include "uplink/link.h"
 
 struct pulse {
@@ -40,16 +39,6 @@ struct outbound {
 };
 
 /* What crosses to the worker and back. It owns all it has; the agent reads it only when it is not away. */
-struct renewal {
-    struct errand errand;
-    const struct counter *abandon;
-    char folder[256];
-    int64_t now_us;
-    struct credentials fresh; /* when failed is OK */
-    err failed;
-    char why[WHY_TEXT];
-};
-
 struct clock_check {
     struct errand errand;
     const struct counter *abandon;
@@ -62,17 +51,13 @@ struct clock_check {
 };
 
 struct care {
-    struct timer timer;
-    struct renewal renewal;
+    struct timer timer; /* of the clock's check */
+    struct renewer renewer;
     struct clock_check clock_check;
     struct counter abandon;
-    uint32_t dice_roll;        /* for renewal_due_us, of this certificate */
-    struct backoff backoff;    /* of failed renewals */
-    int64_t renew_not_before_ms, check_not_before_ms; /* monotonic */
+    int64_t check_not_before_ms; /* monotonic */
     bool has_offset;
-    bool told_expired;
-    char said[WHY_TEXT]; /* as in outbound, of the renewal */
-    int64_t ahead_us;          /* of this machine's clock over the server's */
+    int64_t ahead_us; /* of this machine's clock over the server's */
 };
 
 struct agent {
@@ -98,9 +83,10 @@ struct agent {
 MUST err pulse_start(struct agent *a);
 MUST err outbound_start(struct agent *a);
 void outbound_stop(struct agent *a);
-void outbound_use_credentials(struct agent *a); /* the credentials were renewed */
+void outbound_use_credentials(struct agent *a);              /* the credentials were renewed */
 void outbound_leave_state(struct agent *a, const char *why); /* for `holdfast-agent status`; best effort */
 MUST err care_start(struct agent *a);
+void care_stop(struct agent *a); /* asks nobody any more, and gives up what is under way */
 void care_drop(struct agent *a); /* after the worker was stopped */
 
 /* True when `why` differs from what was said last, and remembers it: what lasts for days is logged once. */

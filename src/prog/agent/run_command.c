@@ -58,9 +58,8 @@ static void stop_in_order(struct agent *a, int signal)
     a->stop_by_ms = monotonic_ms(a->clock) + LAST_WORDS_MS;
     loop_timer_clear(a->loop, &a->pulse.timer);
     loop_timer_clear(a->loop, &a->pulse.inventory_timer);
-    loop_timer_clear(a->loop, &a->care.timer);
     loop_timer_clear(a->loop, &a->outbound.reopen);
-    counter_add(&a->care.abandon, 1);
+    care_stop(a);
     SCOPED(buffer_drop) struct buffer detail = {.max = 128};
     put_format(&detail, "\"signal\":%d", signal);
     report_event(&a->reporter, &(struct report){"agent.stopped", SEVERITY_INFO, buffer_view(&detail)});
@@ -137,7 +136,7 @@ static err agent_open(struct agent *a)
 static void agent_close(struct agent *a)
 {
     a->stop_by_ms = a->stop_by_ms ? a->stop_by_ms : 1;
-    counter_add(&a->care.abandon, 1);
+    care_stop(a);
     worker_stop(a->worker);
     if (a->loop)
         mailbox_deliver(loop_mailbox(a->loop));

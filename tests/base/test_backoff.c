@@ -1,6 +1,6 @@
 /* The back-off's bounds: full jitter, doubling, never over the maximum. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "uplink/backoff.h"
+#include "base/backoff.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* The thread for blocking calls. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "prog/agent/worker.h"
+#include "os/worker.h"
 
 #include "base/list.h"
 #include "base/memory.h"

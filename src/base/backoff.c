@@ -1,6 +1,6 @@
 /* Exponential back-off with full jitter. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "uplink/backoff.h"
+#include "base/backoff.h"
 
 static uint64_t bound(const struct backoff *b)
 {
