@@ -125,6 +125,7 @@ struct link_counts {
     uint64_t connected;     /* times CONNACK with success came */
     uint64_t sent;          /* PUBLISH packets, those sent again included */
     uint64_t acknowledged;  /* records */
+    uint64_t unanswered;    /* records that were sent at QoS 0: nobody acknowledges them */
     uint64_t refused;       /* records, for good */
     uint64_t deferred;      /* refusals that were taken as "later" */
     uint64_t arrived;       /* messages on subscribed filters */

@@ -152,8 +152,10 @@ static err send_publish(struct session *s, uint64_t number, const struct mqtt_pu
     packet.as.publish.dup = publish->qos && number <= s->again_through;
     if (number > s->sent_through)
         s->sent_through = number;
-    if (!publish->qos)
-        window_settle(&s->window, id); /* nobody will acknowledge it */
+    if (!publish->qos) {
+        window_settle(&s->window, id);
+        s->counts->unanswered++;
+    }
     s->counts->sent++;
     return session_say(s, &packet);
 }

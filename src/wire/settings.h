@@ -104,6 +104,23 @@ MUST err settings_defaults(const struct settings_table *table, void *into, char 
  * refused. */
 MUST err settings_read_yaml(const struct settings_table *table, struct bytes text, const char *file, void *into,
                             char why[WHY_TEXT]);
+/* Settings of which a file may have many: a list of maps under one name, each read through a table of its own.
+ *
+ *     mappings:
+ *       - direction: out
+ *         filter: telemetry/#
+ *
+ * Reading fills entries from the first on, each with the table's defaults for what its map leaves out. */
+struct settings_list {
+    const char *name;                   /* "mappings"; no dots */
+    const struct settings_table *table; /* of one entry */
+    void *entries;                      /* `max` of the table's size */
+    size_t *lines;                      /* `max`: where each entry begins in the file */
+    size_t max, count;
+};
+/* As settings_read_yaml, with one list. After an error `list` holds nothing of use. */
+MUST err settings_read_yaml_list(const struct settings_table *table, struct settings_list *list, struct bytes text,
+                                 const char *file, void *into, char why[WHY_TEXT]);
 /* One setting by its name, from a flag. ERR_ABSENT: no such setting. */
 MUST err settings_override(const struct settings_table *table, const char *name, const char *text, void *into,
                            char why[WHY_TEXT]);

@@ -25,11 +25,24 @@ struct walk {
     bool at_value;              /* a key was read, its value comes next */
     const struct setting *list; /* an open sequence; its entries gather below */
     struct buffer entries;
+    struct settings_list *maps; /* the list of maps that the file may have; NULL: none */
+    bool in_maps, in_entry, maps_seen;
+    struct outside *outside; /* in_entry: what the walk goes back to */
+};
+
+/* What a map of the list puts aside while it is read. Lists of maps do not nest, so one is enough. */
+struct outside {
+    const struct settings_table *table;
+    uint8_t *into;
+    bool seen[SETTINGS_ROWS_MAX];
+    size_t depth;
 };
 
 static err refuse(const struct walk *w, const yaml_event_t *event, const char *what)
 {
-    why_say(w->why, "%s:%zu: %s%s%s", w->file, event->start_mark.line + 1, w->name, *w->name ? ": " : "", what);
+    const char *list = w->in_maps ? w->maps->name : "", *name = w->in_maps && !w->in_entry ? "" : w->name;
+    why_say(w->why, "%s:%zu: %s%s%s%s%s", w->file, event->start_mark.line + 1, list, *list && *name ? "." : "", name,
+            *list || *name ? ": " : "", what);
     return &bad_file;
 }
 
@@ -142,6 +155,52 @@ static err take_entry(struct walk *w, const yaml_event_t *event)
     return buffer_finish(&w->entries) ? refuse(w, event, "the list is too long") : OK;
 }
 
+/* ---- The list of maps */
+
+static err enter_map(struct walk *w, const yaml_event_t *event)
+{
+    struct settings_list *maps = w->maps;
+    if (maps->count == maps->max)
+        return refuse(w, event, "the list has too many entries");
+    uint8_t *entry = (uint8_t *)maps->entries + maps->count * maps->table->size;
+    TRY(settings_defaults(maps->table, entry, w->why));
+    maps->lines[maps->count++] = event->start_mark.line + 1;
+    *w->outside = (struct outside){.table = w->table, .into = w->into, .depth = w->depth};
+    memcpy(w->outside->seen, w->seen, sizeof w->seen);
+    memset(w->seen, 0, sizeof w->seen);
+    w->table = maps->table;
+    w->into = entry;
+    w->depth = 1;
+    w->name[0] = 0;
+    w->name_len[1] = 0;
+    w->at_value = false;
+    w->in_entry = true;
+    return OK;
+}
+
+static void leave_map(struct walk *w)
+{
+    memcpy(w->seen, w->outside->seen, sizeof w->seen);
+    w->table = w->outside->table;
+    w->into = w->outside->into;
+    w->depth = w->outside->depth;
+    w->in_entry = false;
+}
+
+/* True when the list of maps begins here. */
+static bool begins_maps(const struct walk *w)
+{
+    return w->maps && !w->in_entry && w->depth == 1 && strcmp(w->name, w->maps->name) == 0;
+}
+
+static err enter_maps(struct walk *w, const yaml_event_t *event)
+{
+    if (w->maps_seen)
+        return refuse(w, event, "is set twice");
+    w->in_maps = w->maps_seen = true;
+    return OK;
+}
+
 static err take_scalar(struct walk *w, const yaml_event_t *event)
 {
     const struct setting *row;
@@ -154,8 +213,12 @@ static err take_scalar(struct walk *w, const yaml_event_t *event)
         /* A file of comments, or none at all, is one empty value to YAML. */
         return text.len ? refuse(w, event, "the file must be a map of settings") : OK;
     }
+    if (w->in_maps && !w->in_entry)
+        return refuse(w, event, "an entry of the list must be a map");
     if (!w->at_value)
         return take_key(w, event);
+    if (begins_maps(w))
+        return refuse(w, event, "a list of maps is expected, not a value");
     TRY(find_row(w, event, &row));
     TRY(store(w, event, row, text));
     end_value(w);
@@ -166,6 +229,10 @@ static err take_map_start(struct walk *w, const yaml_event_t *event)
 {
     if (event->data.mapping_start.anchor || event->data.mapping_start.tag)
         return refuse(w, event, "anchors and tags are not taken");
+    if (w->in_maps && !w->in_entry)
+        return enter_map(w, event);
+    if (begins_maps(w))
+        return refuse(w, event, "a list of maps is expected, not a map");
     if (w->list || (w->depth && !w->at_value) || w->depth == NEST_MAX)
         return refuse(w, event, "a map is not allowed here");
     if (w->depth && !is_group(w))
@@ -180,6 +247,10 @@ static err take_map_start(struct walk *w, const yaml_event_t *event)
 static err take_map_end(struct walk *w, const yaml_event_t *event)
 {
     (void)event;
+    if (w->in_entry && w->depth == 1) {
+        leave_map(w);
+        return OK;
+    }
     w->depth--;
     end_value(w);
     return OK;
@@ -190,8 +261,10 @@ static err take_list_start(struct walk *w, const yaml_event_t *event)
     const struct setting *row;
     if (event->data.sequence_start.anchor || event->data.sequence_start.tag)
         return refuse(w, event, "anchors and tags are not taken");
-    if (w->list || !w->at_value)
+    if (w->list || !w->at_value || (w->in_maps && !w->in_entry))
         return refuse(w, event, "a list is not allowed here");
+    if (begins_maps(w))
+        return enter_maps(w, event);
     TRY(find_row(w, event, &row));
     if (row->type != SETTING_LIST)
         return refuse(w, event, "one value is expected, not a list");
@@ -203,6 +276,11 @@ static err take_list_start(struct walk *w, const yaml_event_t *event)
 static err take_list_end(struct walk *w, const yaml_event_t *event)
 {
     const struct setting *row = w->list;
+    if (!row) {
+        w->in_maps = false;
+        end_value(w);
+        return OK;
+    }
     w->list = NULL;
     TRY(store(w, event, row, buffer_view(&w->entries)));
     end_value(w);
@@ -263,25 +341,42 @@ static err walk_file(struct walk *w, yaml_parser_t *parser)
     return OK;
 }
 
-err settings_read_yaml(const struct settings_table *table, struct bytes text, const char *file, void *into,
-                       char why[WHY_TEXT])
+static err read_yaml(struct walk *w, struct bytes text, void *into)
 {
+    const struct settings_table *table = w->table;
     SCOPED(settings_copy_drop) uint8_t *copy = settings_copy(table, into);
     SCOPED(yaml_parser_delete) yaml_parser_t parser;
-    struct walk w = {.table = table, .into = copy, .file = file, .why = why, .entries = {.max = LIST_ROOM}};
     memset(&parser, 0, sizeof parser);
     if (text.len > SETTINGS_FILE_MAX || table->count > SETTINGS_ROWS_MAX) {
-        why_say(why, "%s: larger than %d bytes", file, SETTINGS_FILE_MAX);
+        why_say(w->why, "%s: larger than %d bytes", w->file, SETTINGS_FILE_MAX);
         return &bad_file;
     }
     if (!copy || !yaml_parser_initialize(&parser)) {
-        why_say(why, "%s: no memory", file);
+        why_say(w->why, "%s: no memory", w->file);
         return &no_memory;
     }
+    w->into = copy;
     yaml_parser_set_input_string(&parser, text.len ? text.at : (const uint8_t *)"", text.len);
-    err e = walk_file(&w, &parser);
-    buffer_drop(&w.entries);
+    err e = walk_file(w, &parser);
+    buffer_drop(&w->entries);
     if (!e)
         memcpy(into, copy, table->size);
     return e;
+}
+
+err settings_read_yaml(const struct settings_table *table, struct bytes text, const char *file, void *into,
+                       char why[WHY_TEXT])
+{
+    struct walk w = {.table = table, .file = file, .why = why, .entries = {.max = LIST_ROOM}};
+    return read_yaml(&w, text, into);
+}
+
+err settings_read_yaml_list(const struct settings_table *table, struct settings_list *list, struct bytes text,
+                            const char *file, void *into, char why[WHY_TEXT])
+{
+    struct outside outside;
+    struct walk w = {
+        .table = table, .file = file, .why = why, .entries = {.max = LIST_ROOM}, .maps = list, .outside = &outside};
+    list->count = 0;
+    return read_yaml(&w, text, into);
 }
