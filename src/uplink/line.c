@@ -5,15 +5,10 @@
 #include "os/file.h"
 #include "os/socket.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 enum { READS_PER_TURN = 8 };
-
-static const struct fault not_now = {ERR_AGAIN, "uplink: the connection would block"};
-static const struct fault gone = {ERR_CLOSED, "uplink: the other side closed the connection"};
 
 static err end(struct line *line, err fault)
 {
@@ -75,28 +70,16 @@ static err shake_hands(struct line *line)
     return watch(line, EPOLLIN);
 }
 
-/* Without TLS: what tls_write and tls_read promise, by the socket alone. */
-static err plain_result(ssize_t len, size_t *out)
-{
-    if (len < 0 && (errno == EAGAIN || errno == EINTR))
-        return &not_now;
-    if (len <= 0)
-        return &gone;
-    *out = (size_t)len;
-    return OK;
-}
-
 static err write_some(struct line *line, size_t *taken)
 {
     struct bytes out = buffer_view(&line->out);
-    return line->tls ? tls_write(line->tls, out, taken)
-                     : plain_result(send(line->watcher.fd, out.at, out.len, MSG_NOSIGNAL), taken);
+    return line->tls ? tls_write(line->tls, out, taken) : socket_write(line->watcher.fd, out, taken);
 }
 
 static err read_some(struct line *line, uint8_t *room, size_t *got)
 {
     return line->tls ? tls_read(line->tls, room, LINE_CHUNK, got)
-                     : plain_result(recv(line->watcher.fd, room, LINE_CHUNK, 0), got);
+                     : socket_read(line->watcher.fd, room, LINE_CHUNK, got);
 }
 
 /* What the last write or read waits for. */

@@ -72,7 +72,7 @@ static int tear_down(void **state)
 static struct spool *open_small(void **state)
 {
     struct spool *spool = NULL;
-    struct spool_options options = {((struct place *)*state)->folder, SPOOL_BYTES_MIN, 4096};
+    struct spool_options options = {((struct place *)*state)->folder, SPOOL_BYTES_MIN, 4096, SPOOL_DROP_OLDEST};
     err wrong = spool_open(&options, &spool);
     if (wrong)
         fail_msg("spool_open: %s", wrong->text);
@@ -167,7 +167,7 @@ static void test_order_and_reopening(void **state)
 static void test_one_process_only(void **state)
 {
     struct spool *spool = open_small(state), *second = NULL;
-    struct spool_options options = {((struct place *)*state)->folder, SPOOL_BYTES_MIN, 4096};
+    struct spool_options options = {((struct place *)*state)->folder, SPOOL_BYTES_MIN, 4096, SPOOL_DROP_OLDEST};
     assert_true(err_is(spool_open(&options, &second), ERR_EXISTS));
     spool_close(spool);
     assert_int_equal(OK, spool_open(&options, &second));
@@ -179,10 +179,14 @@ static void test_bounds(void **state)
     static uint8_t large[SPOOL_PAYLOAD_MAX + 1];
     struct spool *spool = NULL;
     const char *folder = ((struct place *)*state)->folder;
-    assert_true(err_is(spool_open(&(struct spool_options){folder, SPOOL_BYTES_MIN - 1, 0}, &spool), ERR_REFUSED));
-    assert_true(err_is(spool_open(&(struct spool_options){folder, SPOOL_BYTES_MIN, 4095}, &spool), ERR_REFUSED));
-    assert_true(err_is(spool_open(&(struct spool_options){folder, 1ull << 40, 4096}, &spool), ERR_REFUSED));
-    assert_int_equal(OK, spool_open(&(struct spool_options){folder, 4 * SPOOL_PAYLOAD_MAX, 0}, &spool));
+    assert_true(err_is(spool_open(&(struct spool_options){folder, SPOOL_BYTES_MIN - 1, 0, SPOOL_DROP_OLDEST}, &spool),
+                       ERR_REFUSED));
+    assert_true(err_is(spool_open(&(struct spool_options){folder, SPOOL_BYTES_MIN, 4095, SPOOL_DROP_OLDEST}, &spool),
+                       ERR_REFUSED));
+    assert_true(
+        err_is(spool_open(&(struct spool_options){folder, 1ull << 40, 4096, SPOOL_DROP_OLDEST}, &spool), ERR_REFUSED));
+    assert_int_equal(OK,
+                     spool_open(&(struct spool_options){folder, 4 * SPOOL_PAYLOAD_MAX, 0, SPOOL_DROP_OLDEST}, &spool));
     assert_true(err_is(spool_append(spool, BYTES("t"), bytes_of(large, sizeof large)), ERR_TOO_LARGE));
     assert_true(err_is(spool_append(spool, bytes_of(large, SPOOL_TOPIC_MAX + 1), BYTES("")), ERR_TOO_LARGE));
     assert_int_equal(OK, spool_append(spool, bytes_of(large, SPOOL_TOPIC_MAX), bytes_of(large, SPOOL_PAYLOAD_MAX)));
@@ -446,7 +450,7 @@ static void test_kill(void **state)
         pid_t child = fork();
         if (!child) {
             struct spool *spool = NULL;
-            struct spool_options options = {((struct place *)*state)->folder, 1 << 22, 8192};
+            struct spool_options options = {((struct place *)*state)->folder, 1 << 22, 8192, SPOOL_DROP_OLDEST};
             if (spool_open(&options, &spool) != OK)
                 _exit(1);
             for (uint64_t n = 1;; n++)
@@ -464,7 +468,7 @@ static void test_kill(void **state)
         close(told[0]);
         assert_true(last >= until);
         struct spool *spool = NULL;
-        struct spool_options options = {((struct place *)*state)->folder, 1 << 22, 8192};
+        struct spool_options options = {((struct place *)*state)->folder, 1 << 22, 8192, SPOOL_DROP_OLDEST};
         assert_int_equal(OK, spool_open(&options, &spool));
         assert_true(waiting(spool) == last || waiting(spool) == last + 1);
         uint8_t room[ROOM];

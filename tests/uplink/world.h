@@ -143,7 +143,7 @@ static inline void world_open(struct world *w)
     w->client = party_make(&w->authority, &(struct leaf){.name = "device"});
     w->renewed = party_make(&w->authority, &(struct leaf){.name = "device, renewed"});
     assert_null(loop_open(machine_clock(), 16, &w->loop));
-    assert_null(spool_open(&(struct spool_options){w->folder, 1 << 22, 0}, &w->spool));
+    assert_null(spool_open(&(struct spool_options){.folder = w->folder, .bytes_max = 1 << 22}, &w->spool));
     w->tls = client_context(w, &w->client);
 }
 

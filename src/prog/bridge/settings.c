@@ -3,8 +3,8 @@
 #include "prog/bridge/settings.h"
 
 #include "os/file.h"
+#include "os/socket.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,9 +73,7 @@ static err check_mappings(const char *path, const struct bridge_plan *plan, char
 
 static bool is_loopback(const char *host)
 {
-    struct in_addr v4;
-    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-           (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
+    return strcmp(host, "localhost") == 0 || address_is_loopback(host);
 }
 
 /* Each row is a claim that must not hold, and what to say when it does. */
