@@ -35,16 +35,15 @@ static uint32_t place_from(const struct outbox *o, const struct outbox_ring *r, 
     return low;
 }
 
-/* The place of a number that is not gone. */
+/* The place of a number that is not gone. A number above the last one has a huge distance. */
 static bool place_find(const struct outbox *o, uint64_t number, uint32_t *place)
 {
     const struct outbox_ring *r = o->numbered;
-    if (!r || number > o->last || o->last - number >= OUTBOX_SPAN_MAX)
-        return false;
     uint64_t distance = o->last - number;
-    if (distance < r->used && distance_at(o, r, r->used - 1 - (uint32_t)distance) == distance)
-        *place = r->used - 1 - (uint32_t)distance;
-    else
+    if (!r || distance >= OUTBOX_SPAN_MAX)
+        return false;
+    *place = r->used - 1 - (uint32_t)distance;
+    if (distance >= r->used || distance_at(o, r, *place) != distance)
         *place = place_from(o, r, distance);
     return *place < r->used && distance_at(o, r, *place) == distance && ring_peek(r, *place)->state != DELIVERY_GONE;
 }
@@ -174,15 +173,19 @@ static bool number_is_free(const struct outbox *o)
 static void append(struct outbox *o, struct outbox_ring *r, const struct delivery *delivery)
 {
     struct delivery *d = ring_slot(r, r->used++);
-    *d = *delivery;
+    size_t size = size_of(delivery->message);
+    d->message = delivery->message ? message_share(delivery->message) : NULL;
+    d->subscription_id = delivery->subscription_id;
     d->low = (uint16_t)o->last;
-    if (d->message)
-        message_share(d->message);
-    o->bytes += size_of(d->message);
+    d->state = delivery->state;
+    d->qos = delivery->qos;
+    d->retain = delivery->retain;
+    d->durable = delivery->durable;
+    o->bytes += size;
     r->live++;
-    if (d->state < DELIVERY_SENT) {
+    if (delivery->state < DELIVERY_SENT) {
         r->fresh_live++;
-        r->fresh_bytes += size_of(d->message);
+        r->fresh_bytes += size;
     }
 }
 
@@ -272,15 +275,16 @@ const struct delivery *outbox_next(struct outbox *o, uint16_t receive_max, uint6
 
 void outbox_sent(struct outbox *o, uint64_t number)
 {
-    uint32_t place;
+    struct outbox_ring *r = o->numbered;
     if (!number) {
         outbox_skip(o, 0);
         return;
     }
-    if (!place_find(o, number, &place) || place != o->numbered->turn)
+    if (!r || r->turn == r->used || number_at(o, r, r->turn) != number)
         return;
-    struct outbox_ring *r = o->numbered;
-    struct delivery *d = ring_slot(r, place);
+    struct delivery *d = ring_slot(r, r->turn);
+    if (d->state == DELIVERY_GONE)
+        return;
     if (d->state == DELIVERY_WAITING) {
         d->state = DELIVERY_SENT;
         r->fresh_live--;

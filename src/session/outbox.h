@@ -45,13 +45,13 @@ enum delivery_state {
 };
 
 struct delivery {
-    struct message *message;       /* shared; NULL once the client has it for good (RELEASING, RELEASED) */
-    uint32_t subscription_id : 28; /* 0: none (MQTT 5.0, 3.8.2.1.2: up to 268,435,455) */
-    uint32_t qos : 2;
-    uint32_t retain : 1;  /* the flag as it is to be sent */
-    uint32_t durable : 1; /* its user keeps it: its end must be kept, too */
-    uint16_t low;         /* the outbox's own: of its number */
-    uint8_t state;        /* enum delivery_state */
+    struct message *message;  /* shared; NULL once the client has it for good (RELEASING, RELEASED) */
+    uint32_t subscription_id; /* 0: none */
+    uint16_t low;             /* the outbox's own: of its number */
+    uint8_t state;            /* enum delivery_state */
+    unsigned qos : 2;
+    unsigned retain : 1;  /* the flag as it is to be sent */
+    unsigned durable : 1; /* its user keeps it: its end must be kept, too */
 };
 
 struct outbox_ring;
