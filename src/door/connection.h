@@ -31,7 +31,10 @@ void listener_close(struct listener *l);
 /* For the listener: a new connection in its lobby, which owns fd when OK. */
 err connection_open(const struct listener *l, int fd, const char peer[ADDRESS_TEXT]) MUST;
 
-/* For the lobby. */
+/* For the lobby: what all its connections share (door/connection_parts.h). */
+err traffic_open(struct lobby *lobby, struct traffic **out) MUST; /* gives; borrows the lobby, which has its loop */
+void traffic_close(struct traffic *traffic);                      /* takes, when no connection is left. NULL is fine */
+err traffic_use_tls(struct traffic *traffic) MUST;                /* before its first listener with TLS */
 void connection_sweep(struct lobby *lobby);     /* writes what waits, reads what is left, buries the dead */
 void connection_close_all(struct lobby *lobby); /* ends every line once what is queued for it was written */
 void connection_end_all(struct lobby *lobby);   /* ends and buries every line now */

@@ -6,7 +6,7 @@
 
 #include <sys/epoll.h>
 
-enum { ACCEPT_BATCH = 64, REST_MS = 100 };
+enum { ACCEPT_BATCH = 32, REST_MS = 100 }; /* the rest has its turn after everybody else's */
 
 static void accept_some(struct watcher *watcher, uint32_t events)
 {
@@ -42,6 +42,8 @@ static void rested(struct timer *timer)
 err listener_open(struct listener *l, struct lobby *lobby, int fd, const struct protocol *protocol,
                   struct tls_context *tls)
 {
+    if (tls)
+        TRY(traffic_use_tls(lobby->traffic));
     *l = (struct listener){.watcher = {fd, accept_some},
                            .rest = {.due = rested},
                            .lobby = lobby,

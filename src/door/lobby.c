@@ -5,11 +5,6 @@
 #include "door/connection.h"
 #include "door/mqtt_session.h"
 
-static void sweep(struct timer *timer)
-{
-    connection_sweep(CONTAINER(timer, struct lobby, sweep));
-}
-
 err lobby_open(struct lobby *lobby)
 {
     uint64_t seed;
@@ -19,8 +14,7 @@ err lobby_open(struct lobby *lobby)
     list_open(&lobby->lines);
     list_open(&lobby->dirty);
     list_open(&lobby->graves);
-    lobby->sweep = (struct timer){.due = sweep};
-    return OK;
+    return traffic_open(lobby, &lobby->traffic);
 }
 
 void lobby_close(struct lobby *lobby)
@@ -32,6 +26,7 @@ void lobby_forget(struct lobby *lobby)
 {
     table_close(&lobby->sessions);
     roll_close(&lobby->roll);
+    traffic_close(lobby->traffic);
 }
 
 uint64_t lobby_sum(const struct lobby *lobby, size_t offset)

@@ -13,6 +13,7 @@
 #include "os/loop.h"
 
 struct lobby;
+struct traffic;
 
 /* The bounds of the doors. From the settings; immutable. */
 struct door_limits {
@@ -24,6 +25,8 @@ struct door_limits {
     size_t queue_bytes_max;
     uint16_t receive_max;      /* publishes of one session that wait for the store (MQTT 5.0, 3.2.2.3.3) */
     uint16_t keep_alive_max_s; /* longest that a client gets; also for those that ask for none */
+    size_t handshakes_max;     /* TLS handshakes under way in one lobby */
+    uint32_t handshakes_per_s; /* begun in one lobby; 0: as many as its turns have time for */
     int64_t handshake_ms;      /* TLS, and then MQTT's CONNECT or HTTP's head, each within this */
     int64_t body_ms;           /* an HTTP body must arrive within this */
     int64_t idle_ms;           /* an HTTP connection without a request */
@@ -101,13 +104,13 @@ struct lobby {
     const struct assets *assets;
     struct lobby *const *all; /* every lobby, this one too, by number */
     size_t all_count;
-    struct table sessions; /* MQTT sessions by principal and client id; door/mqtt_session.h */
-    struct roll roll;      /* how many sessions each device holds here */
-    struct list lines;     /* every connection of this loop */
-    bool shut;             /* the server stops: a line that still arrives from another loop is ended, too */
-    struct list dirty;     /* connections that have something to write or to read once the present callback is over */
-    struct list graves;    /* connections that are over */
-    struct timer sweep;    /* writes the dirty, buries the dead */
+    struct table sessions;   /* MQTT sessions by principal and client id; door/mqtt_session.h */
+    struct roll roll;        /* how many sessions each device holds here */
+    struct list lines;       /* every connection of this loop */
+    bool shut;               /* the server stops: a line that still arrives from another loop is ended, too */
+    struct list dirty;       /* connections that have something to write or to read once the present callback is over */
+    struct list graves;      /* connections that are over */
+    struct traffic *traffic; /* what the connections share */
 };
 
 err lobby_open(struct lobby *lobby) MUST; /* what stands above `sessions` is filled in; readies the rest */
@@ -118,8 +121,8 @@ void lobby_forget(struct lobby *lobby); /* frees the lobby's own, once those req
 uint64_t lobby_sum(const struct lobby *lobby, size_t offset);
 /* The lobby that owns all sessions of a principal: take-over, expulsion and presence then need no other loop. */
 struct lobby *lobby_home(const struct lobby *lobby, const struct principal *who);
-/* The lobby that owns the session of a client: its principal's, or, of the anonymous, who would all share one, that of the
- * client id. */
+/* The lobby that owns the session of a client: its principal's, or, of the anonymous, who would all share one, that of
+ * the client id. */
 struct lobby *lobby_home_of(const struct lobby *lobby, const struct principal *who, struct bytes client_id);
 /* Ends every session of the device on this loop. */
 void lobby_expel(struct lobby *lobby, const char *device_id);

@@ -38,12 +38,14 @@ struct loop {
     bool running;
     atomic_bool stopping; /* lock-free, so that a signal handler may set it */
     int64_t now_ms;       /* valid while running */
-    int64_t least_ms;     /* the shortest time of a timer: 1 while timers fire, so that firing them ends */
+    atomic_int_least64_t busy_since_ms;
+    int64_t least_ms; /* the shortest time of a timer: 1 while timers fire, so that firing them ends */
 
     struct timer **heap; /* heap[0] is due first; a timer's place is its index + 1 */
     size_t timers, heap_room;
 
     struct turn_end *ends; /* the last one asked for first: they are independent of each other */
+    struct turn_end *next_ends;
 
     struct epoll_event events[EVENTS_MAX];
     int event_count, event_at; /* those behind event_at are still to be told */
@@ -80,6 +82,7 @@ err loop_open(const struct clock *clock, size_t mailbox_max, struct loop **out)
         return &no_memory;
     loop->clock = clock;
     atomic_init(&loop->stopping, false);
+    atomic_init(&loop->busy_since_ms, 0);
     loop->epoll = loop->stop.watcher.fd = -1;
     err e = open_parts(loop, mailbox_max);
     if (e) {
@@ -116,6 +119,16 @@ void loop_stop(struct loop *loop)
 int64_t loop_now_ms(const struct loop *loop)
 {
     return loop->running ? loop->now_ms : monotonic_ms(loop->clock);
+}
+
+int64_t loop_turn_ms(const struct loop *loop)
+{
+    return loop->running ? monotonic_ms(loop->clock) - loop->now_ms : 0;
+}
+
+int64_t loop_busy_since_ms(const struct loop *loop)
+{
+    return atomic_load_explicit(&loop->busy_since_ms, memory_order_relaxed);
 }
 
 const struct clock *loop_clock(const struct loop *loop)
@@ -262,6 +275,8 @@ static void fire_timers(struct loop *loop)
 
 static int wait_ms(struct loop *loop)
 {
+    if (loop->next_ends)
+        return 0;
     if (!loop->timers)
         return -1;
     int64_t left = loop->heap[0]->due_ms - monotonic_ms(loop->clock);
@@ -288,6 +303,28 @@ void loop_at_turn_end(struct loop *loop, struct turn_end *t)
     loop->ends = t;
 }
 
+void loop_at_next_turn_end(struct loop *loop, struct turn_end *t)
+{
+    if (t->set)
+        return;
+    t->set = true;
+    t->next = loop->next_ends;
+    loop->next_ends = t;
+}
+
+/* What the last turn left for this one joins what this one left. */
+static void begin_turn(struct loop *loop)
+{
+    struct turn_end *last = loop->next_ends;
+    if (!last)
+        return;
+    while (last->next)
+        last = last->next;
+    last->next = loop->ends;
+    loop->ends = loop->next_ends;
+    loop->next_ends = NULL;
+}
+
 static void end_turn(struct loop *loop)
 {
     for (struct turn_end *t; (t = loop->ends);) {
@@ -303,10 +340,13 @@ static err turn(struct loop *loop)
     if (count < 0 && errno != EINTR)
         return &no_epoll;
     loop->now_ms = monotonic_ms(loop->clock);
+    atomic_store_explicit(&loop->busy_since_ms, loop->now_ms, memory_order_relaxed);
     loop->event_count = count < 0 ? 0 : count;
+    begin_turn(loop);
     tell_watchers(loop);
     fire_timers(loop);
     end_turn(loop);
+    atomic_store_explicit(&loop->busy_since_ms, 0, memory_order_relaxed);
     return OK;
 }
 

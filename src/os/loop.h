@@ -49,7 +49,14 @@ void loop_timer_clear(struct loop *loop, struct timer *t); /* an unset timer is 
 /* At the end of this turn, once, however often it is asked for. Asked for by another one that runs: at this turn's end
  * too. The loop borrows it until then; loop_close forgets it. */
 void loop_at_turn_end(struct loop *loop, struct turn_end *t);
+/* At the end of the next turn, which does not sleep: for what has work left and lets the others have their turn first.
+ */
+void loop_at_next_turn_end(struct loop *loop, struct turn_end *t);
 
-int64_t loop_now_ms(const struct loop *loop); /* monotonic; read once per wake-up, so it is cheap */
+int64_t loop_now_ms(const struct loop *loop);  /* monotonic; read once per wake-up, so it is cheap */
+int64_t loop_turn_ms(const struct loop *loop); /* how long the present turn takes by now */
+/* From any thread: since when the loop has been in its present turn, by its clock; 0 while it sleeps or does not run. A
+ * turn that does not end is a watcher that blocks. */
+int64_t loop_busy_since_ms(const struct loop *loop);
 const struct clock *loop_clock(const struct loop *loop);
 struct mailbox *loop_mailbox(struct loop *loop); /* lends for the loop's life */

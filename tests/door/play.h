@@ -89,7 +89,10 @@ static inline err play_allows(const struct rule *self, const struct request *r)
 {
     struct device_topic topic;
     if (r->verb == VERB_CALL)
-        return r->audience == AUDIENCE_ANYBODY || (unsigned)r->audience == (unsigned)r->who->kind + 1 ? OK : &play_refused;
+        return r->audience == AUDIENCE_ANYBODY || (unsigned)r->audience == (unsigned)r->who->kind + 1 ||
+                       (r->audience == AUDIENCE_MEMBER && r->who->kind != PRINCIPAL_NOBODY)
+                   ? OK
+                   : &play_refused;
     if (r->verb == VERB_HELLO)
         return r->who->kind ? OK : &play_refused;
     if (r->who->kind == PRINCIPAL_OPERATOR)

@@ -228,7 +228,7 @@ def test_the_console_hears_live_telemetry(server, pump):
     assert socket.status == 101 and "Sec-WebSocket-Protocol: mqtt" in socket.answer
     console = Client(socket)
     assert console.connect("console").reason == 0
-    assert console.subscribe("devices/+/telemetry/#", "devices/pump/secret/#", "#", "$SYS/#") == [0, 0, NOT_AUTHORIZED, NOT_AUTHORIZED]
+    assert console.subscribe("devices/+/telemetry/#", "devices/pump/secret/#", "$holdfast/#", "$SYS/#") == [0, 0, NOT_AUTHORIZED, NOT_AUTHORIZED]
     with client(server, pump) as device:
         for number in range(1, 101):
             assert device.publish("devices/pump/telemetry/live", json.dumps({"number": number}), number) == 0

@@ -43,6 +43,8 @@ static void take_limits(struct server *s)
         .queue_bytes_max = set->mqtt_queue_bytes,
         .receive_max = (uint16_t)set->mqtt_receive_max,
         .keep_alive_max_s = (uint16_t)set->mqtt_keep_alive_max,
+        .handshakes_max = set->handshakes,
+        .handshakes_per_s = (uint32_t)set->handshake_rate,
         .handshake_ms = (int64_t)set->handshake_time * 1000,
         .body_ms = (int64_t)set->body_time * 1000,
         .idle_ms = (int64_t)set->idle_time * 1000,
