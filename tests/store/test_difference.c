@@ -1,10 +1,10 @@
 /* Two fillers, one random history: whatever is written, batched, rolled back, deleted or restarted, both answer alike. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/world.h"
+#include "store/clients.h"
 
 #include "os/clock.h"
 
-enum { STEPS = 3000, DEVICES = 4, METRICS = 4, TIMES = 60 };
+enum { STEPS = 3000, DEVICES = 4, METRICS = 4, TIMES = 60, SESSIONS = 6, NUMBERS = 24 };
 
 static const char *const devices[DEVICES] = {"a", "b", "ab", "a.b"};
 static const char *const metrics[METRICS] = {"t", "t.u", "tu", "\xc3\xa9"};
@@ -12,6 +12,7 @@ static const char *const metrics[METRICS] = {"t", "t.u", "tu", "\xc3\xa9"};
 struct pair {
     struct folder folder;
     uint64_t seed;
+    uint64_t last_session; /* numbers of sessions are given once */
     struct memory_store *memory;
     struct store_writer *writers[2];
     struct store_reader *readers[2];
@@ -55,8 +56,72 @@ static struct sample any_sample(struct pair *p, int64_t step)
     }
 }
 
+/* One that was given lately, or none. */
+static uint64_t any_session(struct pair *p)
+{
+    return p->last_session + 1 - roll(p, SESSIONS);
+}
+
+static struct write *any_client(struct pair *p, int64_t step)
+{
+    struct message *will = roll(p, 2) ? a_message("will", bytes_of_text(devices[roll(p, DEVICES)])) : NULL;
+    struct client_record c = {.number = roll(p, 3) ? ++p->last_session : any_session(p),
+                              .client_id = bytes_of_text(metrics[roll(p, METRICS)]),
+                              .expiry_s = (uint32_t)p->seed,
+                              .left_us = step,
+                              .will = will};
+    c.who.kind = roll(p, 4) ? PRINCIPAL_DEVICE : PRINCIPAL_OPERATOR;
+    (void)snprintf(c.who.id, sizeof c.who.id, "%s", devices[roll(p, DEVICES)]);
+    struct write *w = write_client(&c, step);
+    message_drop(will);
+    return w;
+}
+
+static struct write *any_deliveries(struct pair *p, int64_t step)
+{
+    struct client_delivery at[SESSIONS];
+    char payload[32];
+    for (size_t i = 0; i < SESSIONS; i++)
+        at[i] = (struct client_delivery){.session = any_session(p),
+                                         .number = roll(p, NUMBERS),
+                                         .subscription_id = (uint32_t)roll(p, 3),
+                                         .qos = (uint8_t)(1 + roll(p, 2)),
+                                         .retain = roll(p, 2)};
+    (void)snprintf(payload, sizeof payload, "%lld", (long long)step);
+    return deliveries_write(at, roll(p, 3) ? 1 : roll(p, SESSIONS + 1), bytes_of_text(payload));
+}
+
+static struct write *any_write_about_clients(struct pair *p, int64_t step)
+{
+    switch (roll(p, 12)) {
+    case 0:
+        return any_client(p, step);
+    case 1:
+        return roll(p, 4) ? any_client(p, step) : client_end_write(any_session(p));
+    case 2:
+        return watch_write(any_session(p), metrics[roll(p, METRICS)], (uint8_t)roll(p, 3));
+    case 3:
+        return unwatch_write(any_session(p), metrics[roll(p, METRICS)]);
+    case 4:
+        return received_write(WRITE_RECEIVED, any_session(p), (uint16_t)roll(p, 5));
+    case 5:
+        return received_write(WRITE_RECEIVED_DELETE, any_session(p), (uint16_t)roll(p, 5));
+    case 6:
+        return retained_write(devices[roll(p, DEVICES)], roll(p, 3) ? metrics[roll(p, METRICS)] : "");
+    case 7:
+        return progress_write(WRITE_RELEASED, any_session(p), roll(p, NUMBERS));
+    case 8:
+    case 9:
+        return progress_write(WRITE_DELIVERED, any_session(p), roll(p, NUMBERS));
+    default:
+        return any_deliveries(p, step);
+    }
+}
+
 static struct write *any_write(struct pair *p, int64_t step)
 {
+    if (roll(p, 2))
+        return any_write_about_clients(p, step);
     const char *device = devices[roll(p, DEVICES)];
     struct write w = {.now_us = step * 1000000};
     struct sample samples[8];
@@ -127,6 +192,17 @@ static void compare(struct pair *p, int64_t step)
                  series[0].lines, series[1].lines);
 }
 
+static void compare_clients(struct pair *p, int64_t step)
+{
+    struct buffer told[2];
+    for (int i = 0; i < 2; i++)
+        told[i] = all_of_clients(p->readers[i]);
+    if (strcmp(buffer_text(&told[0]), buffer_text(&told[1])) != 0)
+        fail_msg("step %lld\n%s\n%s", (long long)step, buffer_text(&told[0]), buffer_text(&told[1]));
+    buffer_drop(&told[0]);
+    buffer_drop(&told[1]);
+}
+
 static void both_answer_alike(void **state)
 {
     struct pair p = {.seed = 0};
@@ -146,6 +222,7 @@ static void both_answer_alike(void **state)
     for (int64_t step = 1; step <= STEPS; step++) {
         one_batch(&p, step);
         compare(&p, step);
+        compare_clients(&p, step);
         if (roll(&p, 200) == 0) {
             close_sqlite(&p);
             open_sqlite(&p);
