@@ -1,65 +1,14 @@
 /* Power and disk: a child is killed at random moments, or its disk is full; whatever it acknowledged is there. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/world.h"
-
-#include "os/clock.h"
-#include "os/mailbox.h"
-#include "store/clerk.h"
+#include "store/crash.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <semaphore.h>
-#include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
-enum { ROUNDS = 20, WINDOW = 64, ACKS_MAX = 3000, SEQUENCES_MAX = ROUNDS * (ACKS_MAX + 2 * WINDOW) * 4 };
-
-/* The child cannot use cmocka's assertions: it says what was wrong by its exit status. */
-#define MUST_HOLD(claim)                                                                                               \
-    do {                                                                                                               \
-        if (!(claim)) {                                                                                                \
-            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #claim);                                          \
-            _exit(1);                                                                                                  \
-        }                                                                                                              \
-    } while (0)
-
-struct server {
-    struct kept_sink sink;
-    sem_t kept;
-    struct store_writer *writer;
-    struct clerk *clerk;
-    struct mailbox *home;
-    struct recorder *recorder;
-};
-
-static void event_kept(struct kept_sink *sink, const struct event *event)
-{
-    (void)sem_post(&((struct server *)sink)->kept);
-}
-
-static void server_open(struct server *s, const char *folder)
-{
-    s->sink.event = event_kept;
-    MUST_HOLD(!sem_init(&s->kept, 0, 0));
-    const struct sqlite_options options = {.folder = folder};
-    MUST_HOLD(!sqlite_writer_open(&options, &s->writer));
-    const struct clerk_options how = {
-        .writer = s->writer, .clock = machine_clock(), .sink = &s->sink, .queue_max = WINDOW * 2, .batch_max = 16};
-    MUST_HOLD(!clerk_start(&how, &s->clerk));
-    MUST_HOLD(!mailbox_open(WINDOW * 2, &s->home));
-    MUST_HOLD(!clerk_recorder(s->clerk, s->home, &s->recorder));
-}
-
-static void server_close(struct server *s)
-{
-    clerk_close(s->clerk);
-    mailbox_close(s->home);
-    MUST_HOLD(!sqlite_writer_check(s->writer));
-    s->writer->close(s->writer);
-}
+enum { ROUNDS = 20, ACKS_MAX = 3000, SEQUENCES_MAX = ROUNDS * (ACKS_MAX + 2 * WINDOW) * 4 };
 
 /* One message: sequence number n as the time and the value of two metrics; now and then of a third that goes back in
  * time, which makes the writer fold. */
@@ -113,14 +62,6 @@ static void child(const char *folder, int64_t first, int pipe)
         if (mail)
             mail->open(mail);
     }
-}
-
-static uint64_t roll(uint64_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    return *seed;
 }
 
 /* Marks what the child acknowledged until it was killed; returns the highest number. */
@@ -212,13 +153,7 @@ static void killed_at_random_moments(void **state)
 {
     struct folder folder;
     struct store_writer *w;
-    const char *given = getenv("HOLDFAST_SEED");
-    uint64_t seed;
-    machine_dice()->fill(machine_dice(), (uint8_t *)&seed, sizeof seed);
-    if (given)
-        seed = strtoull(given, NULL, 10);
-    seed |= 1;
-    print_message("seed %llu (HOLDFAST_SEED repeats it)\n", (unsigned long long)seed);
+    uint64_t seed = seed_of_the_day();
 
     folder_open(&folder);
     const struct sqlite_options options = {.folder = folder.path};
