@@ -1,4 +1,5 @@
-/* How fast the store is: durable writes through the clerk, in batches of 1, 100 and 1,000 messages, and reads.
+/* How fast the store is: durable writes through the clerk, in batches of 1, 100 and 1,000 messages, and reads; then messages
+ * that are kept for clients until they are delivered.
  *
  *   store-bench FOLDER [DEVICES [METRICS [SECONDS]]]     FOLDER is made, used and left behind
  *
@@ -133,6 +134,95 @@ static void measure(struct bench *b, int64_t batch)
                  messages / (double)(after.commits - before.commits), (long long)after.commit_us_max / 1000);
 }
 
+/* --- deliveries --- */
+
+enum { SESSIONS = 100, FAN_OUT = 100, PAYLOAD = 100 };
+
+static void add_sessions(struct bench *b)
+{
+    struct write_result result;
+    char client_id[24];
+    insist(b->writer->begin(b->writer));
+    for (uint64_t i = 1; i <= SESSIONS; i++) {
+        (void)snprintf(client_id, sizeof client_id, "client-%llu", (unsigned long long)i);
+        const struct client_record c = {
+            .number = i, .who = {PRINCIPAL_OPERATOR, "bench"}, .client_id = bytes_of_text(client_id)};
+        struct write *w = write_client(&c, 1);
+        insist(b->writer->apply(b->writer, w, &result));
+        write_drop(w);
+    }
+    insist(b->writer->commit(b->writer));
+}
+
+/* Of message n: one to `fan_out` sessions from n on, round and round. */
+static struct client_delivery delivery_of(int64_t n, int64_t fan_out, int64_t i)
+{
+    return (struct client_delivery){.session = (uint64_t)((n + i) % SESSIONS) + 1, .number = (uint64_t)(n * fan_out + i + 1),
+                                    .qos = 1};
+}
+
+static struct write *queue_message(struct message *message, int64_t n, int64_t fan_out)
+{
+    struct client_delivery at[FAN_OUT];
+    for (int64_t i = 0; i < fan_out; i++)
+        at[i] = delivery_of(n, fan_out, i);
+    return write_deliveries(message, at, (size_t)fan_out, 1);
+}
+
+static struct write *end_delivery(const struct client_delivery *d)
+{
+    const struct write w = {.kind = WRITE_DELIVERED, .as.delivery = {d->session, d->number}};
+    return write_plain(&w);
+}
+
+static void post(struct bench *b, struct job *job, struct write *w)
+{
+    job->bench = b;
+    job->errand.write = w;
+    job->errand.done = answered;
+    insist(b->recorder->post(b->recorder, &job->errand));
+    b->sent++;
+}
+
+static void await(struct bench *b)
+{
+    while (b->answered < b->sent) {
+        struct mail *mail = mailbox_take(b->home, -1);
+        if (mail)
+            mail->open(mail);
+        (void)mailbox_deliver(b->home);
+    }
+}
+
+/* Each round queues `batch` deliveries and waits, then ends them and waits: both are durable. */
+static void measure_deliveries(struct bench *b, int64_t batch, int64_t fan_out)
+{
+    static struct job jobs[WINDOW_MAX];
+    static int64_t next; /* a number is never given twice */
+    uint8_t payload[PAYLOAD] = {0};
+    struct message *message = message_make(
+        &(struct message_parts){.topic = BYTES("plant/line/7/orders"), .payload = bytes_of(payload, sizeof payload), .qos = 1});
+    int64_t start = now_us(), end = start + b->seconds * 1000000, done = 0;
+    double cpu = cpu_seconds(), bytes = written_bytes();
+    for (; now_us() < end; next += batch / fan_out, done += batch) {
+        for (int64_t n = 0; n < batch / fan_out; n++)
+            post(b, &jobs[n], queue_message(message, next + n, fan_out));
+        await(b);
+        for (int64_t n = 0; n < batch; n++) {
+            const struct client_delivery d = delivery_of(next + n / fan_out, fan_out, n % fan_out);
+            post(b, &jobs[n], end_delivery(&d));
+        }
+        await(b);
+    }
+    double took = (double)(now_us() - start) / 1e6;
+    (void)printf("%5lld in flight, each to %3lld: %9.0f deliveries/s queued and ended %6.2f s CPU/million %7.0f bytes/delivery\n",
+                 (long long)batch, (long long)fan_out, (double)done / took, (cpu_seconds() - cpu) * 1e6 / (double)done,
+                 (written_bytes() - bytes) / (double)done);
+    message_drop(message);
+}
+
+/* --- reads --- */
+
 struct counted {
     struct sample_rows rows;
     size_t count;
@@ -200,6 +290,7 @@ int main(int argc, char **argv)
     insist(sqlite_writer_open(&options, &b.writer));
     insist(sqlite_reader_open(&options, &b.reader));
     enrol_all(&b);
+    add_sessions(&b);
     const struct clerk_options how = {
         .writer = b.writer, .clock = machine_clock(), .queue_max = 2 * WINDOW_MAX, .batch_max = WINDOW_MAX};
     insist(clerk_start(&how, &b.clerk));
@@ -210,6 +301,10 @@ int main(int argc, char **argv)
     measure(&b, 100);
     measure(&b, WINDOW_MAX);
     measure_reads(&b);
+    measure_deliveries(&b, 1, 1);
+    measure_deliveries(&b, 100, 1);
+    measure_deliveries(&b, WINDOW_MAX, 1);
+    measure_deliveries(&b, WINDOW_MAX, FAN_OUT);
     clerk_close(b.clerk);
     mailbox_close(b.home);
     b.reader->close(b.reader);
