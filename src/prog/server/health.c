@@ -4,6 +4,7 @@
 
 #include "prog/server/compose.h"
 
+#include <assert.h>
 #include <stddef.h>
 
 static enum health_store store_state(struct health_source *self)
@@ -15,23 +16,30 @@ static enum health_store store_state(struct health_source *self)
     return states[clerk.state];
 }
 
+/* Metrics are lent to whoever hears of them for longer than a call. */
 static void tell_store(const struct clerk_health *clerk, struct metric_rows *rows)
 {
-    const struct {
-        struct metric metric;
-        uint64_t value;
-    } numbers[] = {
-        {{"store_commits", "", "Batches that the store committed.", METRIC_COUNTER}, clerk->commits},
-        {{"store_writes", "", "Writes that were committed.", METRIC_COUNTER}, clerk->writes},
-        {{"store_failures", "", "Batches that the store could not commit.", METRIC_COUNTER}, clerk->failed_batches},
-        {{"store_waiting", "", "Errands that wait for the store.", METRIC_GAUGE}, clerk->queue.waiting},
-        {{"store_refused", "", "Errands that found the store's queue full.", METRIC_COUNTER}, clerk->queue.refused},
-        {{"store_commit_microseconds", "", "How long the last commit took.", METRIC_GAUGE}, (uint64_t)clerk->commit_us},
-        {{"store_commit_microseconds_max", "", "How long the slowest commit took since the start.", METRIC_GAUGE},
-         (uint64_t)clerk->commit_us_max},
+    static const struct metric metrics[] = {
+        {"store_commits", "", "Batches that the store committed.", METRIC_COUNTER},
+        {"store_writes", "", "Writes that were committed.", METRIC_COUNTER},
+        {"store_failures", "", "Batches that the store could not commit.", METRIC_COUNTER},
+        {"store_waiting", "", "Errands that wait for the store.", METRIC_GAUGE},
+        {"store_refused", "", "Errands that found the store's queue full.", METRIC_COUNTER},
+        {"store_commit_microseconds", "", "How long the last commit took.", METRIC_GAUGE},
+        {"store_commit_microseconds_max", "", "How long the slowest commit took since the start.", METRIC_GAUGE},
     };
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        rows->number(rows, &numbers[i].metric, numbers[i].value);
+    const uint64_t values[] = {
+        clerk->commits,
+        clerk->writes,
+        clerk->failed_batches,
+        clerk->queue.waiting,
+        clerk->queue.refused,
+        (uint64_t)clerk->commit_us,
+        (uint64_t)clerk->commit_us_max,
+    };
+    static_assert(sizeof values / sizeof *values == sizeof metrics / sizeof *metrics, "a value for each metric");
+    for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)
+        rows->number(rows, &metrics[i], values[i]);
 }
 
 static void tell(struct health_source *self, struct metric_rows *rows)
