@@ -5,6 +5,7 @@
 
 #include "api/health.h"
 #include "base/clock.h"
+#include "core/board.h"
 #include "core/call.h"
 #include "core/herald.h"
 #include "core/issuer.h"
@@ -33,6 +34,7 @@ struct api {
     struct recorder *recorder;
     struct issuer *issuer;
     struct herald *herald;
+    struct board *board;
     const struct clock *clock;
     const struct dice *dice;
     struct signin_limit *signin_limit; /* only on the thread that serves API_SIGN_IN; NULL on all others */
@@ -55,9 +57,10 @@ enum api_service {
 enum audience api_route_audience(enum call_method method, struct bytes path);
 enum api_service api_route_service(enum call_method method, struct bytes path);
 
-/* Answers the call; may block on the store, the keeper and the herald. `answer` was opened by the caller, who drops it.
- * Always yields a whole answer: a failure is a problem document with its status. For HEAD the body is that of GET, so
- * that its length can be told; the door does not send it. The door also says that answers are not to be cached. */
+/* Answers the call; may block on the store, the keeper, the herald and the board. `answer` was opened by the caller,
+ * who drops it. Always yields a whole answer: a failure is a problem document with its status. For HEAD the body is
+ * that of GET, so that its length can be told; the door does not send it. The door also says that answers are not to be
+ * cached. */
 void api_answer(struct api *api, const struct call *call, struct answer *answer);
 
 /* A problem document (RFC 9457) in place of whatever the answer held. `detail` is a sentence that says what was wrong;

@@ -20,6 +20,15 @@ route_handler events_list, events_stream;
 /* tokens.c */
 route_handler token_create, tokens_list, token_delete;
 
+/* client_sessions.c */
+route_handler sessions_list, session_of_client_show, session_of_client_delete;
+
+/* drain.c */
+route_handler drain_show, drain_change;
+
+/* tail.c */
+route_handler tail_stream;
+
 /* session.c */
 route_handler setup_create, session_create, session_show, session_delete;
 

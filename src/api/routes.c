@@ -1,6 +1,7 @@
 /* The routes: every path of the API, who may call it, where it runs, which parameters it knows. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/handlers.h"
+#include "api/tail.h"
 
 #include <string.h>
 
@@ -26,6 +27,12 @@ const struct route routes[] = {
     {METHOD_GET, V1 "/devices/{id}/documents", OPERATOR, API_QUERY, device_documents, NULL},
     {METHOD_GET, V1 "/events", OPERATOR, API_QUERY, events_list, "device kind severity before after limit"},
     {METHOD_GET, V1 "/events/stream", OPERATOR, API_STREAM, events_stream, "device kind severity"},
+    {METHOD_GET, V1 "/sessions", OPERATOR, API_QUERY, sessions_list, "search connected limit after"},
+    {METHOD_GET, V1 "/sessions/one", OPERATOR, API_QUERY, session_of_client_show, "kind principal client"},
+    {METHOD_DELETE, V1 "/sessions/one", OPERATOR, API_QUERY, session_of_client_delete, "kind principal client state"},
+    {METHOD_GET, V1 "/drain", OPERATOR, API_QUERY, drain_show, NULL},
+    {METHOD_PUT, V1 "/drain", OPERATOR, API_QUERY, drain_change, NULL},
+    {METHOD_GET, API_TAIL_PATH, OPERATOR, API_STREAM, tail_stream, "filter"},
     {METHOD_POST, V1 "/tokens", OPERATOR, API_QUERY, token_create, NULL},
     {METHOD_GET, V1 "/tokens", OPERATOR, API_QUERY, tokens_list, NULL},
     {METHOD_DELETE, V1 "/tokens/{id}", OPERATOR, API_QUERY, token_delete, NULL},

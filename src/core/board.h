@@ -77,5 +77,5 @@ struct board {
                 struct watch_rows_view *watches) MUST;
     err (*kick)(struct board *self, const struct session_name *name, enum kick_how how) MUST; /* ERR_ABSENT */
     err (*drain)(struct board *self, const struct drain_order *order) MUST;
-    void (*draining)(struct board *self, struct drain_order *out); /* the order that holds; waits for nobody */
+    void (*draining)(struct board *self, struct drain_order *out); /* the order that holds */
 };

@@ -1,12 +1,14 @@
-/* Answers without an end (Server-Sent Events): what was missed first, then what comes.
+/* Answers without an end (Server-Sent Events): what was missed first, then what comes. The flow is asked whether the
+ * caller may watch the stream's filter, as of any other subscriber.
  *
  * The subscription is made before the past is looked up, so nothing falls between the two. What is published meanwhile
  * is not kept but asked for again, until past and present meet. A client that does not read is let go: it comes back
- * and says where it was (Last-Event-ID). */
+ * and says where it was (Last-Event-ID). A stream without a past (the tail) begins at once, and tells its reader how
+ * many messages were left out for being too much for it. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "door/http_speaker.h"
 
-enum { HEARTBEAT_MS = 15000, HEAD_MAX = 4096 };
+enum { HEARTBEAT_MS = 15000, HEAD_MAX = 4096, PIECE_MAX = 1048576 };
 
 static void send_piece(struct http_speaker *h, struct bytes piece)
 {
@@ -32,48 +34,96 @@ static void give_up(struct http_speaker *h)
 static void deliver(struct subscription *self, struct message *message)
 {
     struct http_speaker *h = CONTAINER(self, struct http_speaker, subscription);
-    SCOPED(buffer_drop) struct buffer text = {.max = DETAIL_MAX * 8};
+    SCOPED(buffer_drop) struct buffer text = {.max = PIECE_MAX};
+    struct stream *stream = h->stream;
     if (h->phase != HTTP_STREAMING) {
         h->missed = true;
         return;
     }
-    if (line_backlog(h->speaker.line) > h->lobby->limits->queue_bytes_max) {
+    uint64_t skipped = stream->skipped;
+    bool is_slow = line_backlog(h->speaker.line) > h->lobby->limits->queue_bytes_max;
+    if (is_slow && !stream->tell_skipped) {
         give_up(h);
         return;
     }
-    h->stream->hear(h->stream, message, &text);
-    if (text.len)
+    if (is_slow)
+        stream->skipped++;
+    else
+        stream->hear(stream, message, &text);
+    if (stream->skipped > skipped)
+        counter_raise(&h->lobby->counts->tail_dropped, stream->skipped - skipped);
+    if (text.len && !text.spoiled)
         send_piece(h, buffer_view(&text));
 }
 
-static void fail(struct http_speaker *h, err failed)
+static void forget(struct http_speaker *h)
 {
     router_remove(h->lobby->flow.router, &h->subscription);
     h->stream->drop(h->stream);
     h->stream = NULL;
-    http_refuse(h, 503, err_text(failed), "Retry-After: 1\r\n");
+}
+
+static void judged(struct request *r)
+{
+    /* WATCH never waits: whoever began it reads the outcome when flow_begin returns. */
+}
+
+static err ask_flow(struct http_speaker *h)
+{
+    struct request watch = {.verb = VERB_WATCH,
+                            .who = &h->inquiry.call.who,
+                            .peer = h->peer,
+                            .resource = bytes_of_text(h->stream->filter),
+                            .done = judged};
+    flow_begin(&h->lobby->flow, &watch);
+    return watch.refused;
+}
+
+static void send_head(struct http_speaker *h)
+{
+    SCOPED(buffer_drop) struct buffer head = {.max = HEAD_MAX};
+    bool chunked = http_request(h->parser)->minor;
+    http_put_head(&head, &(struct http_head){.status = 200,
+                                             .now_us = wall_us(loop_clock(h->lobby->loop)),
+                                             .framing = chunked ? HTTP_CHUNKED : HTTP_UNTIL_CLOSE,
+                                             .connection = chunked ? HTTP_KEEP_ALIVE : HTTP_CLOSE,
+                                             .content_type = "text/event-stream",
+                                             .lines = BYTES(HTTP_SECURITY_LINES "Cache-Control: no-store\r\n"
+                                                                                "X-Accel-Buffering: no\r\n")});
+    line_send(h->speaker.line, buffer_view(&head));
+}
+
+/* From here on each message is sent as it comes. */
+static void go_live(struct http_speaker *h)
+{
+    h->phase = HTTP_STREAMING;
+    http_stream_tired(h); /* says the first word at once, so that the client knows it is heard */
+}
+
+static err begin(struct http_speaker *h)
+{
+    h->subscription.deliver = deliver;
+    TRY(router_add(h->lobby->flow.router, bytes_of_text(h->stream->filter), &h->subscription));
+    if (!h->stream->tell_skipped)
+        TRY(http_ask(h));
+    send_head(h);
+    if (h->stream->tell_skipped)
+        go_live(h);
+    return OK;
 }
 
 void http_begin_stream(struct http_speaker *h)
 {
-    h->subscription.deliver = deliver;
-    err failed = router_add(h->lobby->flow.router, bytes_of_text(h->stream->filter), &h->subscription);
-    if (!failed) {
-        SCOPED(buffer_drop) struct buffer head = {.max = HEAD_MAX};
-        bool chunked = http_request(h->parser)->minor;
-        failed = http_ask(h);
-        http_put_head(&head, &(struct http_head){.status = 200,
-                                                 .now_us = wall_us(loop_clock(h->lobby->loop)),
-                                                 .framing = chunked ? HTTP_CHUNKED : HTTP_UNTIL_CLOSE,
-                                                 .connection = chunked ? HTTP_KEEP_ALIVE : HTTP_CLOSE,
-                                                 .content_type = "text/event-stream",
-                                                 .lines = BYTES(HTTP_SECURITY_LINES "Cache-Control: no-store\r\n"
-                                                                                    "X-Accel-Buffering: no\r\n")});
-        if (!failed)
-            line_send(h->speaker.line, buffer_view(&head));
-    }
-    if (failed)
-        fail(h, failed);
+    err refused = ask_flow(h), failed = refused ? OK : begin(h);
+    if (!refused && !failed)
+        return;
+    forget(h);
+    if (err_is(refused, ERR_REFUSED))
+        http_refuse(h, 403, err_text(refused), "");
+    else if (refused)
+        http_refuse(h, 429, err_text(refused), "Retry-After: 1\r\n");
+    else
+        http_refuse(h, 503, err_text(failed), "Retry-After: 1\r\n");
 }
 
 void http_on_backlog(struct http_speaker *h)
@@ -95,8 +145,7 @@ void http_on_backlog(struct http_speaker *h)
             give_up(h);
         return;
     }
-    h->phase = HTTP_STREAMING;
-    http_stream_tired(h); /* says the first word at once, so that the client knows it is heard */
+    go_live(h);
 }
 
 /* The heartbeat keeps middle boxes awake; it is also when a signed-out operator stops hearing. */
@@ -106,6 +155,11 @@ void http_stream_tired(struct http_speaker *h)
         give_up(h);
         return;
     }
-    send_piece(h, BYTES(":\n\n"));
+    SCOPED(buffer_drop) struct buffer text = {.max = DETAIL_MAX};
+    if (h->stream->skipped)
+        h->stream->tell_skipped(h->stream, &text);
+    else
+        put_text(&text, ":\n\n");
+    send_piece(h, buffer_view(&text));
     h->speaker.line->calls->patience(h->speaker.line, HEARTBEAT_MS);
 }

@@ -35,11 +35,15 @@ struct door_limits {
 
 /* An answer without an end: what is published under `filter` from now on, rendered for the one who asked. */
 struct stream {
-    char filter[TOPIC_MAX]; /* a topic filter */
+    char filter[TOPIC_MAX + 1]; /* a topic filter */
     bool over; /* it missed more than it can be told: it ends, and the one who asked comes back to ask for the rest */
     /* Appends what the message is in this stream; nothing when it does not belong into it. */
     void (*hear)(struct stream *self, const struct message *message, struct buffer *out);
     void (*drop)(struct stream *self); /* takes */
+    /* NULL: the stream has a past, which the query threads look up, and ends when its reader is too slow. Else it has
+     * none, and leaves out what is too much: here it appends how many those were, and forgets them. */
+    void (*tell_skipped)(struct stream *self, struct buffer *out);
+    uint64_t skipped; /* left out by the stream itself or by the door, and not told yet */
 };
 
 /* Opens the stream that a call asks for, or fills the answer with the reason why not (OK, and *out is NULL).

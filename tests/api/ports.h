@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PORT_DEVICES = 5, PORT_EVENTS = 30, PORT_SAMPLES = 20, NOW_S = 1767225600 /* 2026-01-01T00:00:00Z */ };
+enum { PORT_SESSIONS = 4, PORT_DEVICES = 5, PORT_EVENTS = 30, PORT_SAMPLES = 20, NOW_S = 1767225600 /* 2026-01-01T00:00:00Z */ };
 #define NOW_US (NOW_S * 1000000LL)
 
 /* Everything that a test may look at afterwards, or break beforehand. The first member, so that a cast finds it. */
@@ -17,6 +17,7 @@ struct ports {
     struct store_reader reader;
     struct recorder recorder;
     struct herald herald;
+    struct board board;
     struct health_source health;
     struct clock clock;
     struct dice dice;
@@ -33,6 +34,10 @@ struct ports {
     char event_detail[DETAIL_MAX]; /* of the last one */
     char gone[DEVICE_ID_MAX + 1];
     unsigned sessions_made, sessions_ended;
+    char kicked[CLIENT_ID_MAX + 1];
+    enum kick_how kicked_how;
+    struct drain_order drain;
+    err board_fails; /* what the board says; OK: it works */
 };
 
 #define PORTS(member, self) ((struct ports *)((char *)(self)-offsetof(struct ports, member)))
@@ -302,6 +307,90 @@ static inline void port_device_gone(struct herald *self, const char *device_id)
     snprintf(PORTS(herald, self)->gone, sizeof PORTS(herald, self)->gone, "%s", device_id);
 }
 
+static inline struct session_view port_session(size_t i)
+{
+    static const struct session_view sessions[PORT_SESSIONS] = {
+        {.who = {PRINCIPAL_ANONYMOUS, ""}, .client_id = BYTES_ROW("a/../b\x01\"?"), .peer = "", .transport = "",
+         .version = 4, .since_us = NOW_US, .expiry_s = CLIENT_EXPIRY_NEVER},
+        {.who = {PRINCIPAL_OPERATOR, "ada"}, .client_id = BYTES_ROW("console"), .peer = "192.0.2.9:1234",
+         .transport = "websocket", .version = 5, .connected = true, .since_us = NOW_US},
+        {.who = {PRINCIPAL_DEVICE, "pump-1"}, .client_id = BYTES_ROW("pump-1"), .peer = "192.0.2.7:41234",
+         .transport = "tls", .version = 5, .connected = true, .since_us = NOW_US, .expiry_s = 3600, .keep_alive_s = 60,
+         .subscriptions = 2, .queued = 3, .queued_bytes = 400, .under_way = 1, .dropped = 5, .messages_in = 6,
+         .messages_out = 7},
+        {.who = {PRINCIPAL_DEVICE, "pump-2"}, .client_id = BYTES_ROW("pump-2"), .peer = "", .transport = "",
+         .version = 4, .since_us = NOW_US, .expiry_s = 60},
+    };
+    return sessions[i];
+}
+
+static inline err port_list_sessions(struct board *self, const struct session_query *q, struct session_rows_view *rows,
+                                     uint64_t *total)
+{
+    size_t given = 0;
+    bool wants_more = true;
+    *total = 0;
+    for (size_t i = 0; i < PORT_SESSIONS; i++) {
+        struct session_view s = port_session(i);
+        struct session_name name = {s.who, s.client_id};
+        if (!session_is_wanted(q, &s))
+            continue;
+        (*total)++;
+        if (wants_more && given < q->limit && (!q->after || session_name_order(&name, q->after) > 0)) {
+            given++;
+            wants_more = rows->row(rows, &s);
+        }
+    }
+    return PORTS(board, self)->board_fails;
+}
+
+static inline err port_find_client(const struct session_name *name, struct session_view *out)
+{
+    for (size_t i = 0; i < PORT_SESSIONS; i++) {
+        *out = port_session(i);
+        struct session_name found = {out->who, out->client_id};
+        if (!session_name_order(name, &found))
+            return OK;
+    }
+    return &port_absent;
+}
+
+static inline err port_show_session(struct board *self, const struct session_name *name, struct session_rows_view *row,
+                                    struct watch_rows_view *watches)
+{
+    struct session_view found;
+    TRY(port_find_client(name, &found));
+    (void)row->row(row, &found);
+    if (watches->row(watches, &(struct client_watch){.filter = BYTES("devices/+/\"x\""), .qos = 1}))
+        (void)watches->row(watches, &(struct client_watch){.filter = BYTES("$share/a/#"),
+                                                           .subscription_id = 7,
+                                                           .qos = 2,
+                                                           .flags = CLIENT_WATCH_NO_LOCAL | CLIENT_WATCH_AS_PUBLISHED});
+    return PORTS(board, self)->board_fails;
+}
+
+static inline err port_kick(struct board *self, const struct session_name *name, enum kick_how how)
+{
+    struct ports *p = PORTS(board, self);
+    struct session_view found;
+    TRY(port_find_client(name, &found));
+    p->kicked_how = how;
+    return text_copy(name->client_id, p->kicked, sizeof p->kicked);
+}
+
+static inline err port_drain(struct board *self, const struct drain_order *order)
+{
+    struct ports *p = PORTS(board, self);
+    if (!p->board_fails)
+        p->drain = *order;
+    return p->board_fails;
+}
+
+static inline void port_draining(struct board *self, struct drain_order *out)
+{
+    *out = PORTS(board, self)->drain;
+}
+
 static inline enum health_store port_store(struct health_source *self)
 {
     return PORTS(health, self)->store_state;
@@ -353,6 +442,8 @@ static inline void ports_open(struct ports *p)
                    .counts = port_counts},
         .recorder = {.record = port_record},
         .herald = {port_session_made, port_session_ended, port_device_gone},
+        .board = {port_list_sessions, port_show_session, port_kick, port_drain, port_draining},
+        .drain.per_s = 100,
         .health = {port_store, port_tell},
         .clock = {port_wall_us, port_monotonic_ms},
         .dice = {port_fill},
@@ -368,6 +459,7 @@ static inline void ports_open(struct ports *p)
     p->api = (struct api){.reader = &p->reader,
                           .recorder = &p->recorder,
                           .herald = &p->herald,
+                          .board = &p->board,
                           .clock = &p->clock,
                           .dice = &p->dice,
                           .health = &p->health,

@@ -135,6 +135,76 @@ static const struct row {
     {"an empty body", ASK(METHOD_POST, V1 "/tokens", "", OP), 400, "detail"},
     {"a body that says nothing of itself", ASK(METHOD_POST, V1 "/tokens", NULL, OP), 415,
      "Content-Type: application/json"},
+    {"sessions", ASK(METHOD_GET, V1 "/sessions", NULL, OP), 200,
+     "{\"sessions\":[{\"principal\":{\"kind\":\"anonymous\",\"id\":\"\"},\"client\":\"a/../b\\u0001\\\"?\","
+     "\"connected\":false,\"since\":\"2026-01-01T00:00:00.000Z\",\"peer\":null,\"transport\":null,"
+     "\"version\":\"3.1.1\",\"keep_alive_s\":0,\"expiry_s\":null,"},
+    {"a session's numbers", ASK(METHOD_GET, V1 "/sessions", NULL, OP), 200,
+     "\"transport\":\"tls\",\"version\":\"5.0\",\"keep_alive_s\":60,\"expiry_s\":3600,\"subscriptions\":2,"
+     "\"queued\":3,\"queued_bytes\":400,\"under_way\":1,\"dropped\":5,\"messages_in\":6,\"messages_out\":7}"},
+    {"all sessions", ASK(METHOD_GET, V1 "/sessions?limit=4", NULL, OP), 200, "],\"total\":4,\"next\":null}"},
+    {"a page of sessions", ASK(METHOD_GET, V1 "/sessions?limit=1", NULL, OP), 200,
+     "],\"total\":4,\"next\":\"anonymous::YS8uLi9iASI_\"}"},
+    {"the page behind", ASK(METHOD_GET, V1 "/sessions?limit=1&after=anonymous::YS8uLi9iASI_", NULL, OP), 200,
+     "{\"sessions\":[{\"principal\":{\"kind\":\"operator\",\"id\":\"ada\"}"},
+    {"sessions by part of a name", ASK(METHOD_GET, V1 "/sessions?search=MP-2", NULL, OP), 200,
+     "{\"sessions\":[{\"principal\":{\"kind\":\"device\",\"id\":\"pump-2\"}"},
+    {"how many the search finds", ASK(METHOD_GET, V1 "/sessions?search=pump&limit=1", NULL, OP), 200,
+     "\"total\":2,\"next\":\"device:pump-1:cHVtcC0x\"}"},
+    {"sessions that are away", ASK(METHOD_GET, V1 "/sessions?connected=false", NULL, OP), 200, "\"total\":2,"},
+    {"half connected", ASK(METHOD_GET, V1 "/sessions?connected=half", NULL, OP), 400, "'connected' must be true or"},
+    {"too many sessions", ASK(METHOD_GET, V1 "/sessions?limit=501", NULL, OP), 400, "'limit'"},
+    {"a cursor of nothing", ASK(METHOD_GET, V1 "/sessions?after=x", NULL, OP), 400, "'next' of the page before"},
+    {"a cursor of nobody", ASK(METHOD_GET, V1 "/sessions?after=nobody::YQ", NULL, OP), 400, "'next' of the page"},
+    {"a cursor that was cut", ASK(METHOD_GET, V1 "/sessions?after=device:a:Y", NULL, OP), 400, "'next' of the page"},
+    {"a search too long",
+     ASK(METHOD_GET, V1 "/sessions?search=aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggggg", NULL, OP), 400,
+     "'search' must be at most 64 bytes"},
+    {"one session", ASK(METHOD_GET, V1 "/sessions/one?kind=device&principal=pump-1&client=pump-1", NULL, OP), 200,
+     "\"messages_out\":7,\"watches\":[{\"filter\":\"devices/+/\\\"x\\\"\",\"qos\":1,\"no_local\":false,"
+     "\"as_published\":false,\"subscription_id\":null},{\"filter\":\"$share/a/#\",\"qos\":2,\"no_local\":true,"
+     "\"as_published\":true,\"subscription_id\":7}]}"},
+    {"a name that no path survives", ASK(METHOD_GET, V1 "/sessions/one?kind=anonymous&client=a%2F..%2Fb%01%22%3F", NULL, OP),
+     200, "\"client\":\"a/../b\\u0001\\\"?\""},
+    {"no such client", ASK(METHOD_GET, V1 "/sessions/one?kind=device&principal=pump-1&client=x", NULL, OP), 404,
+     "There is no session with the client identifier 'x' of device pump-1."},
+    {"the same names, another kind", ASK(METHOD_GET, V1 "/sessions/one?kind=operator&principal=pump-1&client=pump-1", NULL, OP),
+     404, "of operator pump-1"},
+    {"no kind", ASK(METHOD_GET, V1 "/sessions/one?principal=pump-1&client=x", NULL, OP), 400, "'kind' must be device"},
+    {"nobody is no kind", ASK(METHOD_GET, V1 "/sessions/one?kind=nobody&client=x", NULL, OP), 400, "'kind' must be device"},
+    {"no principal", ASK(METHOD_GET, V1 "/sessions/one?kind=device&client=x", NULL, OP), 400, "'principal' must be the id"},
+    {"a principal that cannot be",
+     ASK(METHOD_GET, V1 "/sessions/one?kind=device&principal=a%2Fb&client=x", NULL, OP), 400, "'principal' must be 1 to"},
+    {"an anonymous with a name", ASK(METHOD_GET, V1 "/sessions/one?kind=anonymous&principal=a&client=x", NULL, OP), 400,
+     "'principal' must be left out"},
+    {"no client", ASK(METHOD_GET, V1 "/sessions/one?kind=device&principal=pump-1", NULL, OP), 400, "'client' must be"},
+    {"a client that is no UTF-8", ASK(METHOD_GET, V1 "/sessions/one?kind=anonymous&client=%ff", NULL, OP), 400, "'client' is"},
+    {"kick", ASK(METHOD_DELETE, V1 "/sessions/one?kind=device&principal=pump-1&client=pump-1", NULL, OP), 204, NULL},
+    {"kick with all", ASK(METHOD_DELETE, V1 "/sessions/one?kind=operator&principal=ada&client=console&state=true", NULL, OP),
+     204, NULL},
+    {"kick nobody", ASK(METHOD_DELETE, V1 "/sessions/one?kind=device&principal=pump-9&client=pump-1", NULL, OP), 404,
+     "There is no session with"},
+    {"kick by half", ASK(METHOD_DELETE, V1 "/sessions/one?kind=device&principal=pump-1&client=pump-1&state=1", NULL, OP), 400,
+     "'state' must be true or false"},
+    {"kick by path", ASK(METHOD_DELETE, V1 "/sessions", NULL, OP), 405, "it knows GET, HEAD"},
+    {"a device kicks nobody",
+     ASK(METHOD_DELETE, V1 "/sessions/one?kind=device&principal=pump-1&client=pump-1", NULL, PRINCIPAL_DEVICE), 403,
+     "only an operator"},
+    {"no drain", ASK(METHOD_GET, V1 "/drain", NULL, OP), 200, "{\"drains\":false,\"reference\":null,\"per_second\":100}"},
+    {"drain", ASK(METHOD_PUT, V1 "/drain", "{\"drains\":true}", OP), 200,
+     "{\"drains\":true,\"reference\":null,\"per_second\":100}"},
+    {"drain to another",
+     ASK(METHOD_PUT, V1 "/drain", "{\"drains\":true,\"reference\":\"b.example:8883\",\"per_second\":7}", OP), 200,
+     "{\"drains\":true,\"reference\":\"b.example:8883\",\"per_second\":7}"},
+    {"drain or not", ASK(METHOD_PUT, V1 "/drain", "{}", OP), 400, "drains"},
+    {"drain at no speed", ASK(METHOD_PUT, V1 "/drain", "{\"drains\":true,\"per_second\":0}", OP), 400, "per_second"},
+    {"drain to no host", ASK(METHOD_PUT, V1 "/drain", "{\"drains\":true,\"reference\":\"a\\nb\"}", OP), 400,
+     "'reference' must be host:port"},
+    {"drain is no POST", ASK(METHOD_POST, V1 "/drain", "{}", OP), 405, "it knows GET, HEAD, PUT"},
+    {"a tail of nothing", ASK(METHOD_GET, V1 "/tail", NULL, OP), 400, "'filter' must be a topic filter"},
+    {"a tail of a broken filter", ASK(METHOD_GET, V1 "/tail?filter=a/%23/b", NULL, OP), 400, "'filter' must be a topic"},
+    {"a tail of a share", ASK(METHOD_GET, V1 "/tail?filter=%24share/g/a", NULL, OP), 400, "no share"},
+    {"a tail for nobody", ASK(METHOD_GET, V1 "/tail?filter=a", NULL, NO), 401, "Sign in first"},
     {"the list of tokens", ASK(METHOD_GET, V1 "/tokens", NULL, OP), 200,
      "{\"tokens\":[{\"id\":\"0123456789abcdef\",\"group\":\"north\",\"uses_left\":2,\"uses_total\":3,\"made\":\"2026-"
      "01-01T00:00:00.000Z\",\"made_by\":\"ada\",\"expires\":\"2026-01-01T00:01:00.000Z\"},{"},
@@ -279,6 +349,50 @@ static void making_a_token(void **state)
     answer_drop(&answer);
 }
 
+static void kicking_a_session(void **state)
+{
+    struct ports ports;
+    ports_open(&ports);
+    struct answer answer = ask_api(
+        &ports, &(struct asked)ASK(METHOD_DELETE, V1 "/sessions/one?kind=device&principal=pump-1&client=pump-1", NULL, OP));
+    assert_string_equal(ports.kicked, "pump-1");
+    assert_int_equal(ports.kicked_how, KICK_CONNECTION);
+    assert_int_equal(ports.events[0], EVENT_SESSION_KICKED);
+    assert_string_equal(ports.event_detail, "{\"operator\":\"ada\",\"principal\":{\"kind\":\"device\",\"id\":\"pump-1\"},"
+                                            "\"client\":\"pump-1\",\"state\":false}");
+    answer_drop(&answer);
+    ports_open(&ports);
+    answer = ask_api(&ports, &(struct asked)ASK(METHOD_DELETE,
+                                                V1 "/sessions/one?kind=anonymous&client=a/../b%01%22?&state=true", NULL, OP));
+    assert_int_equal(ports.kicked_how, KICK_SESSION);
+    assert_non_null(strstr(ports.event_detail, "\"client\":\"a/../b\\u0001\\\"?\",\"state\":true}"));
+    answer_drop(&answer);
+}
+
+static void draining(void **state)
+{
+    struct ports ports;
+    ports_open(&ports);
+    struct answer answer =
+        ask_api(&ports, &(struct asked)ASK(METHOD_PUT, V1 "/drain", "{\"drains\":true,\"reference\":\"b:1\"}", OP));
+    assert_true(ports.drain.drains);
+    assert_int_equal(ports.events[0], EVENT_SERVER_DRAINING);
+    assert_string_equal(ports.event_detail, "{\"operator\":\"ada\",\"per_second\":100,\"reference\":\"b:1\"}");
+    answer_drop(&answer);
+    answer = ask_api(&ports, &(struct asked)ASK(METHOD_GET, V1 "/drain", NULL, OP));
+    assert_true(holds(&answer.body, "{\"drains\":true,\"reference\":\"b:1\","));
+    answer_drop(&answer);
+    answer = ask_api(&ports, &(struct asked)ASK(METHOD_PUT, V1 "/drain", "{\"drains\":false}", OP));
+    assert_false(ports.drain.drains);
+    assert_int_equal(ports.events[1], EVENT_SERVER_DRAINED);
+    answer_drop(&answer);
+    ports.board_fails = &port_broken;
+    answer = ask_api(&ports, &(struct asked)ASK(METHOD_PUT, V1 "/drain", "{\"drains\":true}", OP));
+    assert_int_equal(answer.status, 503);
+    assert_int_equal(ports.event_count, 2);
+    answer_drop(&answer);
+}
+
 static void texts(void **state)
 {
     struct ports ports;
@@ -322,6 +436,8 @@ int main(void)
         cmocka_unit_test(health_of_a_broken_store),
         cmocka_unit_test(deleting_a_device),
         cmocka_unit_test(making_a_token),
+        cmocka_unit_test(kicking_a_session),
+        cmocka_unit_test(draining),
         cmocka_unit_test(texts),
         cmocka_unit_test(allow_header),
     };

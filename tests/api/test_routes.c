@@ -131,7 +131,7 @@ static void check_strict(const char *path, json_t *node, unsigned depth)
     json_t *value;
     size_t place;
     assert_true(depth < 32);
-    if (json_object_get(node, "properties")) {
+    if (json_object_get(node, "type") && json_object_get(node, "properties")) { /* not the members of one that has such */
         if (!json_is_false(json_object_get(node, "additionalProperties")) || !json_object_get(node, "required"))
             fail_msg("%s: not strict", path);
     }

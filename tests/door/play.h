@@ -84,7 +84,7 @@ static inline err play_admit(struct limiter *self, const struct request *r)
     return CONTAINER(self, struct play, limiter)->limited ? &play_full : OK;
 }
 
-/* Devices below their own prefix, operators watch all; calls by their audience. */
+/* Devices below their own prefix, operators watch all but secrets; calls by their audience. */
 static inline err play_allows(const struct rule *self, const struct request *r)
 {
     struct device_topic topic;
@@ -96,7 +96,7 @@ static inline err play_allows(const struct rule *self, const struct request *r)
     if (r->verb == VERB_HELLO)
         return r->who->kind ? OK : &play_refused;
     if (r->who->kind == PRINCIPAL_OPERATOR)
-        return r->verb == VERB_WATCH ? OK : &play_refused;
+        return r->verb == VERB_WATCH && !bytes_starts(r->resource, "secret/") ? OK : &play_refused;
     return topic_is_device(r->resource, &topic) && bytes_is(topic.id, r->who->id) ? OK : &play_refused;
 }
 
@@ -222,12 +222,31 @@ static inline void play_drop(struct stream *self)
     free(s);
 }
 
+static inline void play_tell_skipped(struct stream *self, struct buffer *out)
+{
+    put_format(out, "skipped: %llu\n\n", (unsigned long long)self->skipped);
+    self->skipped = 0;
+}
+
+/* A stream without a past; hears only so much as its reader takes. */
+static inline void play_hear_live(struct stream *self, const struct message *message, struct buffer *out)
+{
+    if (bytes_is(message->payload, "too much")) {
+        self->skipped++;
+        return;
+    }
+    if (self->skipped)
+        play_tell_skipped(self, out);
+    play_hear(self, message, out);
+}
+
 static inline err play_open_stream(struct streams *self, const struct call *call, struct answer *answer, struct stream **out)
 {
     static const struct fault none = {ERR_ABSENT, "play: no stream"};
     struct play *p = CONTAINER(self, struct play, streams);
     *out = NULL;
-    if (!bytes_is(call->path, "/api/stream"))
+    bool is_live = bytes_is(call->path, "/api/tail");
+    if (!is_live && !bytes_is(call->path, "/api/stream"))
         return &none;
     if (bytes_is(call->query, "bad")) {
         answer->status = 400;
@@ -236,6 +255,12 @@ static inline err play_open_stream(struct streams *self, const struct call *call
     }
     struct play_stream *s = calloc(1, sizeof *s);
     *s = (struct play_stream){.stream = {.filter = "news/#", .hear = play_hear, .drop = play_drop}, .play = p};
+    if (is_live) {
+        s->stream.hear = play_hear_live;
+        s->stream.tell_skipped = play_tell_skipped;
+        if (bytes_is(call->query, "secret"))
+            memcpy(s->stream.filter, "secret/#", sizeof "secret/#");
+    }
     p->streams_open++;
     *out = &s->stream;
     return OK;

@@ -303,6 +303,52 @@ static void a_stream_that_nobody_reads(void **state)
     play_close(&p);
 }
 
+/* A stream without a past begins at once, asks no query thread, and tells what it left out instead of ending. */
+static void a_tail_says_what_it_left_out(void **state)
+{
+    struct play p;
+    play_open(&p);
+    arrive(&p, 0, &nobody);
+    assert_has(ask(&p, 0, "GET /api/tail HTTP/1.1\r\n" HOST BADGE "\r\n"), ":\n\n");
+    assert_int_equal(p.inquiry_count, 0);
+    publish_news(&p, "first");
+    publish_news(&p, "too much");
+    assert_has(ask(&p, 0, ""), "data: first\n\n");
+    publish_news(&p, "second");
+    const char *answer = ask(&p, 0, "");
+    assert_has(answer, "skipped: 1\n\ndata: second\n\n");
+    p.lines[0].stuck = true;
+    for (int i = 0; i < 20000; i++)
+        publish_news(&p, "0123456789012345678901234567890123456789");
+    assert_true(p.lines[0].open && !p.lines[0].ending);
+    assert_true(line_backlog(&p.lines[0].line) < p.limits.queue_bytes_max + 1000);
+    uint64_t dropped = counter_read(&p.counts.tail_dropped);
+    assert_true(dropped > 10000 && dropped < 20001);
+    p.lines[0].stuck = false;
+    play_settle(&p);
+    play_pass(&p, 15000); /* nothing comes any more: the heartbeat says it */
+    char skipped[64];
+    snprintf(skipped, sizeof skipped, "skipped: %llu\n\n", (unsigned long long)dropped - 1);
+    assert_has(ask(&p, 0, ""), skipped);
+    p.signed_out = true;
+    play_pass(&p, 15000);
+    assert_false(p.lines[0].open);
+    assert_int_equal(router_count(p.lobbies[0].flow.router), 0);
+    play_close(&p);
+}
+
+/* The flow is asked about the filter, as of any subscriber. */
+static void a_stream_that_the_flow_refuses(void **state)
+{
+    struct play p;
+    play_open(&p);
+    arrive(&p, 0, &nobody);
+    assert_has(ask(&p, 0, "GET /api/tail?secret HTTP/1.1\r\n" HOST BADGE "\r\n"), "HTTP/1.1 403");
+    assert_int_equal(p.streams_open, 0);
+    assert_int_equal(router_count(p.lobbies[0].flow.router), 0);
+    play_close(&p);
+}
+
 /* ---- slow and lost */
 
 static void slow_peers_run_out_of_patience(void **state)
@@ -379,6 +425,8 @@ int main(void)
         cmocka_unit_test(what_was_missed_is_never_passed_over),
         cmocka_unit_test(streams_that_do_not_begin),
         cmocka_unit_test(a_stream_that_nobody_reads),
+        cmocka_unit_test(a_tail_says_what_it_left_out),
+        cmocka_unit_test(a_stream_that_the_flow_refuses),
         cmocka_unit_test(slow_peers_run_out_of_patience),
         cmocka_unit_test(lost_while_asking),
     };

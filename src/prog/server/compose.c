@@ -262,6 +262,7 @@ static err open_desk(struct server *s)
     struct api api = {.recorder = s->recorder,
                       .issuer = keeper_client_issuer(s->keeper),
                       .herald = floor_herald(s->floor),
+                      .board = floor_board(s->floor),
                       .clock = machine_clock(),
                       .dice = machine_dice(),
                       .health = &s->health,

@@ -8,6 +8,7 @@
 #include "door/mqtt.h"
 #include "guard/inspection.h"
 #include "guard/session_table.h"
+#include "prog/server/board.h"
 #include "prog/server/streams.h"
 #include "prog/server/witness.h"
 #include "trust/account.h"
@@ -43,9 +44,10 @@ struct station {
 struct floor {
     struct floor_options options;
     struct herald herald;
-    struct streams streams;
+    struct api_streams streams;
     struct audiences audiences;
     struct lobby *lobbies[FLOOR_LOOPS_MAX];
+    struct floor_board board;
     struct door_counts relayed;                            /* what the store thread counts */
     const struct door_counts *counts[FLOOR_LOOPS_MAX + 1]; /* of all stations, then `relayed` */
     struct station stations[];
@@ -279,7 +281,7 @@ static err station_furnish(struct station *s, const struct floor_doors *doors)
         .assets = o->assets,
         .desk = query_desk_desk(doors->desk),
         .badges = &s->badges,
-        .streams = &floor->streams,
+        .streams = &floor->streams.streams,
         .reporter = &s->witness.reporter,
         .audiences = &floor->audiences,
         .all = floor->lobbies,
@@ -317,7 +319,8 @@ err floor_open(const struct floor_options *options, struct floor **out)
     floor->options = *options;
     floor->herald = (struct herald){session_made, session_ended, device_gone};
     floor->audiences.of = audience_of;
-    event_streams_open(&floor->streams);
+    api_streams_open(&floor->streams, options->clock);
+    floor_board_open(&floor->board, floor->lobbies, options->loops);
     floor->counts[options->loops] = &floor->relayed;
     *out = floor;
     for (size_t i = 0; i < options->loops; i++)
@@ -327,6 +330,11 @@ err floor_open(const struct floor_options *options, struct floor **out)
         floor->lobbies[i] = &floor->stations[i].lobby;
     }
     return OK;
+}
+
+struct board *floor_board(struct floor *floor)
+{
+    return &floor->board.board;
 }
 
 struct herald *floor_herald(struct floor *floor)
@@ -457,5 +465,6 @@ void floor_close(struct floor *floor)
         router_close(s->router);
         loop_close(s->loop);
     }
+    floor_board_close(&floor->board);
     mem_drop(floor);
 }

@@ -3,6 +3,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "core/board.h"
 #include "core/herald.h"
 #include "door/lobby.h"
 #include "guard/quota.h"
@@ -31,6 +32,7 @@ struct floor_options {
 /* Two steps, because the query threads need the herald and the loops need the query threads. */
 MUST err floor_open(const struct floor_options *options, struct floor **out); /* gives */
 struct herald *floor_herald(struct floor *floor);                             /* lends */
+struct board *floor_board(struct floor *floor);                               /* lends */
 /* What all loops counted; from any thread. */
 void floor_tell_counts(const struct floor *floor, struct metric_rows *rows);
 uint64_t floor_connections(const struct floor *floor); /* open now */
@@ -44,9 +46,9 @@ void floor_relay_open(struct floor_relay *relay);
 
 struct floor_doors {
     struct query_desk *desk;
-    const int *ports;                        /* PORTS of them, listening; -1: closed. The descriptors are borrowed */
-    struct tls_context *const *tls;          /* PORTS of them, shared; NULL: a plain port */
-    const struct session_record *sessions;   /* those signed in now; borrowed until return */
+    const int *ports;                      /* PORTS of them, listening; -1: closed. The descriptors are borrowed */
+    struct tls_context *const *tls;        /* PORTS of them, shared; NULL: a plain port */
+    const struct session_record *sessions; /* those signed in now; borrowed until return */
     size_t session_count;
 };
 MUST err floor_start(struct floor *floor, const struct floor_doors *doors);

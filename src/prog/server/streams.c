@@ -1,9 +1,12 @@
-/* Event streams. */
+/* Streams of events, and of messages. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prog/server/streams.h"
 
+#include "api/tail.h"
 #include "base/memory.h"
 #include "base/text.h"
+
+#include <string.h>
 
 static const struct fault no_memory = {ERR_MEMORY, "stream: no memory"};
 static const struct fault not_here = {ERR_ABSENT, "stream: the call asks for no stream"};
@@ -47,12 +50,9 @@ static void drop(struct stream *self)
     mem_drop(CONTAINER(self, struct event_stream, stream));
 }
 
-static err open_stream(struct streams *self, const struct call *call, struct answer *answer, struct stream **out)
+static err open_events(const struct call *call, struct answer *answer, struct stream **out)
 {
     SCOPED(buffer_drop) struct buffer filter = {.max = TOPIC_MAX - 1};
-    *out = NULL;
-    if (call->method != METHOD_GET || api_route_service(call->method, call->path) != API_STREAM)
-        return &not_here;
     struct event_stream *s = MEM_NEW(struct event_stream);
     if (!s)
         return &no_memory;
@@ -72,10 +72,73 @@ static err open_stream(struct streams *self, const struct call *call, struct ans
     return OK;
 }
 
-void event_streams_open(struct streams *streams)
+/* ---- the tail */
+
+struct tail_stream {
+    struct stream stream;
+    struct api_tail tail;
+    const struct clock *clock;
+};
+
+static void tell_skipped(struct stream *self, struct buffer *out)
 {
-    streams->open = open_stream;
+    api_tail_skipped(self->skipped, out);
+    self->skipped = 0;
 }
+
+static void hear_tail(struct stream *self, const struct message *message, struct buffer *out)
+{
+    struct tail_stream *s = CONTAINER(self, struct tail_stream, stream);
+    SCOPED(buffer_drop) struct buffer text = {.max = TAIL_PIECE_MAX};
+    struct tail_moment now = {wall_us(s->clock), monotonic_ms(s->clock)};
+    if (!api_tail_message(&s->tail, message, now, &text) || text.spoiled) {
+        self->skipped++;
+        return;
+    }
+    if (self->skipped)
+        tell_skipped(self, out);
+    put_bytes(out, buffer_view(&text));
+}
+
+static void drop_tail(struct stream *self)
+{
+    mem_drop(CONTAINER(self, struct tail_stream, stream));
+}
+
+static err open_tail(const struct clock *clock, const struct call *call, struct answer *answer, struct stream **out)
+{
+    struct tail_stream *s = MEM_NEW(struct tail_stream);
+    if (!s)
+        return &no_memory;
+    *s = (struct tail_stream){.stream = {.hear = hear_tail, .drop = drop_tail, .tell_skipped = tell_skipped},
+                              .clock = clock};
+    if (api_tail_open(call, &s->tail, answer)) { /* the answer says why not */
+        mem_drop(s);
+        return OK;
+    }
+    memcpy(s->stream.filter, s->tail.filter, sizeof s->stream.filter);
+    *out = &s->stream;
+    return OK;
+}
+
+/* ---- which */
+
+static err open_stream(struct streams *self, const struct call *call, struct answer *answer, struct stream **out)
+{
+    *out = NULL;
+    if (call->method != METHOD_GET || api_route_service(call->method, call->path) != API_STREAM)
+        return &not_here;
+    if (bytes_is(call->path, API_TAIL_PATH))
+        return open_tail(CONTAINER(self, struct api_streams, streams)->clock, call, answer, out);
+    return open_events(call, answer, out);
+}
+
+void api_streams_open(struct api_streams *streams, const struct clock *clock)
+{
+    *streams = (struct api_streams){{open_stream}, clock};
+}
+
+/* ---- the past of events */
 
 struct newest {
     struct event_rows rows;
