@@ -3,6 +3,7 @@
 export const KINDS = {
   "server.started": { severity: "info", sentence: "The server started." },
   "server.stopped": { severity: "info", sentence: "The server stopped in order." },
+  "loop.stalled": { severity: "error", sentence: "An event loop did not come to the end of a turn for longer than limits.loop-stall; those who are connected to it waited." },
   "store.full": { severity: "error", sentence: "A batch could not be committed because the disk has no room; nothing in it was acknowledged." },
   "store.failed": { severity: "error", sentence: "A batch could not be committed; nothing in it was acknowledged." },
   "store.recovered": { severity: "info", sentence: "The store commits again." },

@@ -21,6 +21,7 @@ struct server {
     char public_url[300], mqtt_address[300];
     char folder[256];
     struct policy policy;
+    struct counter loop_stalls;
 
     struct keeper_client *keeper;
     struct tls_context *tls[PORTS]; /* NULL: a plain port */

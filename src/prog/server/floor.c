@@ -352,6 +352,13 @@ uint64_t floor_connections(const struct floor *floor)
     return DOOR_COUNTS_SUM(floor->counts, floor->options.loops, connections_now);
 }
 
+size_t floor_loops(const struct floor *floor, struct loop *out[FLOOR_LOOPS_MAX])
+{
+    for (size_t i = 0; i < floor->options.loops; i++)
+        out[i] = floor->stations[i].loop;
+    return floor->options.loops;
+}
+
 err floor_start(struct floor *floor, const struct floor_doors *doors)
 {
     for (size_t i = 0; i < floor->options.loops; i++)

@@ -44,12 +44,15 @@ static void tell_store(const struct clerk_health *clerk, struct metric_rows *row
 
 static void tell(struct health_source *self, struct metric_rows *rows)
 {
+    static const struct metric stalls = {
+        "loop_stalls", "", "Turns of event loops that took longer than limits.loop-stall.", METRIC_COUNTER};
     static const struct metric waiting = {"queries_waiting", "", "Calls that wait for a query thread.", METRIC_GAUGE};
     struct server *s = CONTAINER(self, struct server, health);
     struct clerk_health clerk;
     clerk_read_health(s->clerk, &clerk);
     floor_tell_counts(s->floor, rows);
     tell_store(&clerk, rows);
+    rows->number(rows, &stalls, counter_read(&s->loop_stalls));
     rows->number(rows, &waiting, query_desk_waiting(s->desk));
 }
 

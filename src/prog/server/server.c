@@ -9,6 +9,7 @@
 #include "os/signals.h"
 #include "os/socket.h"
 #include "os/tls.h"
+#include "os/watchdog.h"
 #include "prog/server/compose.h"
 #include "store/sqlite.h"
 #include "trust/account.h"
@@ -36,6 +37,7 @@ struct steward {
     struct loop *loop;
     struct signals signals;
     struct timer chores, leave;
+    struct watchdog dog;
     unsigned rounds;
     int64_t leave_at_ms; /* 0: nobody asked us to stop */
 };
@@ -147,6 +149,42 @@ static void do_chores(struct timer *timer)
     IGNORE(loop_timer_set(w->loop, &w->chores, CHORES_MS));
 }
 
+/* ---- loops that stand still */
+
+static void tell_stall(struct server *s, size_t number, int64_t for_ms)
+{
+    SCOPED(buffer_drop) struct buffer detail = {.max = DETAIL_MAX};
+    put_format(&detail, "{\"loop\":%zu,\"for_ms\":%lld}", number, (long long)for_ms);
+    struct event event = {.time_us = wall_us(machine_clock()),
+                          .kind = EVENT_LOOP_STALLED,
+                          .severity = event_kind_severity(EVENT_LOOP_STALLED),
+                          .detail = buffer_view(&detail)};
+    IGNORE(s->recorder->record(s->recorder, write_event(&event), NULL)); /* the log and the counter have it */
+}
+
+static void stalled(struct watchdog *dog, size_t number, int64_t for_ms)
+{
+    struct server *s = &CONTAINER(dog, struct steward, dog)->server;
+    counter_add(&s->loop_stalls, 1);
+    log_line(&s->log, LOG_ERROR, "loop stalled", "loop=%zu for_ms=%lld", number, (long long)for_ms);
+    tell_stall(s, number, for_ms);
+}
+
+static void resumed(struct watchdog *dog, size_t number, int64_t for_ms)
+{
+    struct server *s = &CONTAINER(dog, struct steward, dog)->server;
+    log_line(&s->log, LOG_WARN, "loop goes on", "loop=%zu after_ms=%lld", number, (long long)for_ms);
+}
+
+static err open_watchdog(struct steward *w)
+{
+    struct loop *loops[FLOOR_LOOPS_MAX];
+    size_t count = floor_loops(w->server.floor, loops);
+    w->dog = (struct watchdog){
+        .stall_ms = (int64_t)w->server.settings->loop_stall * 1000, .stalled = stalled, .resumed = resumed};
+    return watchdog_open(&w->dog, w->loop, loops, count);
+}
+
 static void leave(struct timer *timer)
 {
     struct steward *w = CONTAINER(timer, struct steward, leave);
@@ -227,6 +265,7 @@ static err open_up(struct steward *w, const struct server_settings *settings)
     w->chores = (struct timer){.due = do_chores};
     w->leave = (struct timer){.due = leave};
     TRY(loop_timer_set(w->loop, &w->chores, 1));
+    TRY(open_watchdog(w));
     return tell_launcher(s);
 }
 
@@ -240,6 +279,7 @@ int server_run(const struct server_settings *settings)
         failed = loop_run(w.loop);
     if (!failed)
         IGNORE(tell_event(&w.server, EVENT_SERVER_STOPPED));
+    watchdog_close(&w.dog);
     server_take_down(&w.server);
     if (w.loop)
         signals_close(&w.signals);
