@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -187,6 +188,66 @@ static void a_timer_without_delay_fires_at_the_end_of_its_turn(void **state)
     loop_close(loop);
 }
 
+/* What is left for the end of a turn: a letter in the order of what happens. */
+struct last_act {
+    struct turn_end end;
+    struct loop *loop;
+    struct last_act *another; /* asked for by this one */
+    char *story, letter;
+};
+
+static void tell(char *story, char letter)
+{
+    story[strlen(story)] = letter;
+}
+
+static void last_act_over(struct turn_end *self)
+{
+    struct last_act *act = (struct last_act *)self;
+    tell(act->story, act->letter);
+    if (act->another)
+        loop_at_turn_end(act->loop, &act->another->end);
+}
+
+struct first_act {
+    struct timer timer;
+    struct loop *loop;
+    struct last_act *acts[2];
+    char *story;
+};
+
+static void first_act_due(struct timer *self)
+{
+    struct first_act *act = (struct first_act *)self;
+    for (int times = 0; times < 3; times++)
+        loop_at_turn_end(act->loop, &act->acts[0]->end);
+    loop_at_turn_end(act->loop, &act->acts[1]->end);
+    tell(act->story, 't');
+    loop_stop(act->loop);
+}
+
+static void what_is_left_for_the_end_of_a_turn_is_done_once_and_last(void **state)
+{
+    char story[16] = "";
+    struct loop *loop;
+    assert_null(loop_open(machine_clock(), 4, &loop));
+    struct last_act third = {{.over = last_act_over}, loop, NULL, story, 'c'},
+                    first = {{.over = last_act_over}, loop, NULL, story, 'a'},
+                    second = {{.over = last_act_over}, loop, &third, story, 'b'};
+    struct first_act due = {{.due = first_act_due}, loop, {&first, &second}, story};
+    assert_null(loop_timer_set(loop, &due.timer, 0));
+    loop_at_turn_end(loop, &first.end); /* before the first turn */
+    assert_null(loop_run(loop));
+    assert_string_equal(story, "atbca");
+    assert_null(loop_timer_set(loop, &due.timer, 0)); /* and again in a later turn */
+    second.another = NULL;
+    assert_null(loop_run(loop));
+    assert_string_equal(story, "atbcatba");
+    loop_at_turn_end(loop, &third.end); /* a loop that is closed forgets it */
+    loop_close(loop);
+    assert_string_equal(story, "atbcatba");
+}
+
 static void a_heap_that_cannot_grow_is_an_error(void **state)
 {
     struct loop *loop;
@@ -337,6 +398,7 @@ int main(void)
         cmocka_unit_test(timers_of_one_turn_fire_sorted),
         cmocka_unit_test(a_callback_may_clear_and_set_timers),
         cmocka_unit_test(a_timer_without_delay_fires_at_the_end_of_its_turn),
+        cmocka_unit_test(what_is_left_for_the_end_of_a_turn_is_done_once_and_last),
         cmocka_unit_test(a_heap_that_cannot_grow_is_an_error),
         cmocka_unit_test(a_watcher_that_is_unwatched_is_not_told),
         cmocka_unit_test(mails_are_opened_on_the_loops_thread),

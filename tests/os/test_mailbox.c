@@ -123,6 +123,34 @@ struct relay {
     unsigned left;
 };
 
+static void mails_that_come_together_count_and_may_pass_the_bound(void **state)
+{
+    struct mailbox *box;
+    struct mailbox_counts counts;
+    struct desk desk = {0};
+    struct letter letters[5];
+    for (unsigned i = 0; i < 5; i++)
+        letters[i] = letter_to(&desk, i);
+    assert_null(mailbox_open(4, &box));
+    letters[0].mail.next = NULL;
+    assert_true(mailbox_post_all(box, &letters[0].mail)); /* there is room for more */
+    for (unsigned i = 1; i < 4; i++)
+        letters[i].mail.next = i < 3 ? &letters[i + 1].mail : NULL;
+    assert_false(mailbox_post_all(box, &letters[1].mail)); /* four of four */
+    assert_true(err_is(mailbox_post(box, &letters[4].mail), ERR_FULL));
+    letters[4].mail.next = NULL;
+    assert_false(mailbox_post_all(box, &letters[4].mail)); /* taken all the same */
+    mailbox_read_counts(box, &counts);
+    assert_int_equal(counts.posted, 5);
+    assert_int_equal(counts.refused, 1);
+    assert_int_equal(counts.waiting, 5);
+    assert_int_equal(mailbox_deliver(box), 5);
+    assert_int_equal(desk.out_of_order, 0);
+    letters[0] = letter_to(&desk, 5);
+    assert_null(mailbox_post(box, &letters[0].mail)); /* and there is room again */
+    mailbox_close(box);
+}
+
 static void relay_open(struct mail *self)
 {
     struct relay *relay = (struct relay *)self;
@@ -256,6 +284,7 @@ int main(void)
         cmocka_unit_test(a_full_box_refuses_posts_and_takes_answers),
         cmocka_unit_test(answers_that_are_taken_leave_no_room_behind),
         cmocka_unit_test(answers_that_come_together_keep_their_order_and_wake_once),
+        cmocka_unit_test(mails_that_come_together_count_and_may_pass_the_bound),
         cmocka_unit_test(closing_opens_what_is_inside_and_what_that_posts),
         cmocka_unit_test(allocation_failures_are_errors),
         cmocka_unit_test(each_sender_keeps_its_order),
