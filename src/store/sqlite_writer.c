@@ -244,7 +244,7 @@ static err prepare(struct sqlite_writer *w, const struct sqlite_options *options
     cache_open(&w->series, SERIES_CACHED, seed);
     ledger_open(&w->ledger, seed);
     w->cold = true;
-    return OK;
+    return writer_make_ledger(w);
 }
 
 err sqlite_writer_open(const struct sqlite_options *options, struct store_writer **out)

@@ -53,6 +53,8 @@ void writer_forget(struct sqlite_writer *w); /* both caches: after a roll-back, 
 /* The bytes of a message, lent until the next call: see store/kept_message.h. */
 MUST err writer_bytes(struct sqlite_writer *w, const struct message *message, struct bytes *out);
 
+/* Reads where the deliveries are, unless it is known: when the database is opened, and again after a roll-back. */
+MUST err writer_make_ledger(struct sqlite_writer *w);
 /* The client's session and all it left; one that is not there is fine. Its deliveries go later, by writer_sweep. */
 MUST err writer_drop_client(struct sqlite_writer *w, uint64_t session);
 MUST err writer_doom_deliveries(struct sqlite_writer *w, uint64_t session);

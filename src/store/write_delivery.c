@@ -44,8 +44,7 @@ static void doom_orphans(struct ledger *l)
     }
 }
 
-/* Once after the start, and after each roll-back. */
-static err make_ledger(struct sqlite_writer *w)
+err writer_make_ledger(struct sqlite_writer *w)
 {
     SCOPED(statement_end) sqlite3_stmt *s = NULL;
     bool got;
@@ -109,7 +108,7 @@ err apply_deliveries(struct sqlite_writer *w, const struct write *write, struct 
 {
     struct shared_body *body = NULL;
     struct bytes bytes;
-    TRY(make_ledger(w));
+    TRY(writer_make_ledger(w));
     TRY(writer_bytes(w, write->as.deliveries.message, &bytes));
     for (size_t i = 0; i < write->as.deliveries.count; i++) {
         const struct client_delivery *d = &write->as.deliveries.at[i];
@@ -144,7 +143,7 @@ static err drop_place(struct sqlite_writer *w, const struct delivery_place *plac
 
 err apply_delivered(struct sqlite_writer *w, const struct write *write, struct write_result *result)
 {
-    TRY(make_ledger(w));
+    TRY(writer_make_ledger(w));
     struct delivery_queue *queue = ledger_find(&w->ledger, write->as.delivery.session);
     const struct delivery_place *found = queue ? queue_find(queue, write->as.delivery.number) : NULL;
     if (!found)
@@ -155,7 +154,7 @@ err apply_delivered(struct sqlite_writer *w, const struct write *write, struct w
 
 err apply_released(struct sqlite_writer *w, const struct write *write, struct write_result *result)
 {
-    TRY(make_ledger(w));
+    TRY(writer_make_ledger(w));
     struct delivery_queue *queue = ledger_find(&w->ledger, write->as.delivery.session);
     struct delivery_place *found = queue ? queue_find(queue, write->as.delivery.number) : NULL;
     if (!found)
@@ -168,7 +167,7 @@ err apply_released(struct sqlite_writer *w, const struct write *write, struct wr
 
 err writer_doom_deliveries(struct sqlite_writer *w, uint64_t session)
 {
-    TRY(make_ledger(w));
+    TRY(writer_make_ledger(w));
     struct delivery_queue *queue = ledger_find(&w->ledger, session);
     if (queue)
         ledger_doom(&w->ledger, queue);
