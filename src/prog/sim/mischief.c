@@ -19,5 +19,6 @@ const struct mischief mischiefs[MISCHIEFS] = {
     {"QoS 3",                         MISCHIEF_SESSION,   CERTIFICATE_OWN,     BYTES_ROW("\x36\x06\x00\x01" "a\x00\x01\x00"), 0}, /* 3.3.1-4 */
     {"a length of five bytes",        MISCHIEF_SESSION,   CERTIFICATE_OWN,     BYTES_ROW("\x30\xFF\xFF\xFF\xFF\x01"), 0}, /* 1.5.5 */
     {"a topic that is no UTF-8",      MISCHIEF_SESSION,   CERTIFICATE_OWN,     BYTES_ROW("\x30\x06\x00\x02\xC0\x80\x00x"), 0}, /* 1.5.4-1 */
+    {"a flood of PINGREQ",            MISCHIEF_SESSION,   CERTIFICATE_OWN,     BYTES_ROW("\xC0\x00"), 20000},
 };
 /* clang-format on */

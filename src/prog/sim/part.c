@@ -148,6 +148,17 @@ static void served(struct unit *u)
     next_mischief(u);
 }
 
+static void say_it(struct unit *u, const struct mischief *mischief)
+{
+    SCOPED(buffer_drop) struct buffer all = {.max = UNIT_OUT_MAX};
+    for (unsigned i = 0; i < mischief->times || !i; i++)
+        put_bytes(&all, mischief->says);
+    if (mischief->stage == MISCHIEF_TCP)
+        (void)!send(u->watcher.fd, all.at, all.len, MSG_NOSIGNAL);
+    else
+        unit_say(u, buffer_view(&all));
+}
+
 bool part_misbehaves(struct unit *u, enum mischief_stage stage)
 {
     const struct mischief *mischief = part_mischief(u);
@@ -159,10 +170,7 @@ bool part_misbehaves(struct unit *u, enum mischief_stage stage)
     squad_arrived(u);
     unit_listen(u);
     unit_wait(u, u->squad->how->patience_ms);
-    if (stage == MISCHIEF_TCP)
-        (void)!send(u->watcher.fd, mischief->says.at, mischief->says.len, MSG_NOSIGNAL);
-    else
-        unit_say(u, mischief->says);
+    say_it(u, mischief);
     return true;
 }
 
