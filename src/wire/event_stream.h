@@ -4,7 +4,7 @@
 
 #include "base/buffer.h"
 
-enum { EVENT_STREAM_LINE_MAX = 65536, EVENT_STREAM_DATA_MAX = 65536, EVENT_STREAM_ID_MAX = 64 };
+enum { EVENT_STREAM_LINE_MAX = 1048576, EVENT_STREAM_DATA_MAX = 1048576, EVENT_STREAM_ID_MAX = 64 };
 
 /* Lent for the call. */
 struct stream_event {
@@ -17,6 +17,7 @@ struct event_stream {
     struct buffer line, kind, data;
     char last_id[EVENT_STREAM_ID_MAX]; /* of the last whole event: what Last-Event-ID says on the way back; "": none */
     char next_id[EVENT_STREAM_ID_MAX]; /* of the event that is being read */
+    bool enough;                       /* set by `heard`: whoever feeds the stream need not go on */
     bool skips_line_feed;              /* the line ended with a carriage return: a line feed behind it ends no other */
     void (*heard)(struct event_stream *self, const struct stream_event *event);
 };

@@ -31,6 +31,14 @@ DOCUMENTS = {"documents": {"inventory": {"time": "2026-01-01T00:00:00.000Z", "co
     "os": {"name": "Debian", "version": "12"}, "hardware": {"cores": 4, "memory": 2147483648}, "packages": [{}, {}]}}}}
 
 
+SESSION = {"principal": {"kind": "device", "id": "pump-1"}, "client": "pump", "connected": True, "since": "2026-01-01T00:00:00.000Z",
+           "peer": "192.0.2.7:1", "transport": "tls", "version": "5.0", "keep_alive_s": 60, "expiry_s": 7200, "subscriptions": 1,
+           "queued": 3, "queued_bytes": 400, "under_way": 1, "dropped": 5, "messages_in": 6, "messages_out": 7}
+MESSAGE = {"time": "2026-01-01T00:00:00.000Z", "topic": "a/b", "qos": 1, "retain": False, "expires": None,
+           "payload": {"bytes": 4, "whole": True, "encoding": "text", "data": "21.5"},
+           "properties": {"content_type": None, "response_topic": None, "correlation_data": None, "user": []}}
+
+
 def event(number, severity="info"):
     return {"id": number, "time": "2026-01-01T00:00:00.000Z", "kind": "device.enrolled", "severity": severity,
             "device": "pump-1", "detail": {"reason": "why", "more": {"a": 1}}}
@@ -67,7 +75,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    do_GET = do_POST = do_DELETE = answer
+    do_GET = do_POST = do_PUT = do_DELETE = answer
 
     def log_message(self, *_):
         pass
@@ -307,6 +315,97 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(len(lines), 5)
         self.assertRegex(lines[4], r"^2026-01-01 00:00:00  info +device.enrolled +pump-1 +reason=why more={\"a\":1}$")
 
+    def test_sessions(self):
+        self.sign_in()
+        self.answers["GET", "/sessions"] = (200, {"sessions": [SESSION, {**SESSION, "client": "evil\x1b[31m", "since": None,
+                                                  "principal": {"kind": "anonymous", "id": ""}, "connected": False, "peer": None}],
+                                                  "total": 3, "next": "device:pump-1:cHVtcA"})
+        shown = self.expect(DONE, "sessions", "list", "--search", "a b", "--connected", "no", "--limit", "2").splitlines()
+        self.assertEqual(self.server.asked[-1]["target"], "/api/v1/sessions?search=a%20b&limit=2&connected=false")
+        self.assertRegex(shown[0], r"^CLIENT +PRINCIPAL +CONNECTED +SINCE +PEER +WATCHES +QUEUED +DROPPED$")
+        self.assertRegex(shown[1], r"^pump +device pump-1 +yes +\d+ days ago +192.0.2.7:1 +1 +3 +5$")
+        self.assertRegex(shown[2], r"^evil\?\[31m +anonymous +no +- +- +1 +3 +5$")
+        self.assertEqual(shown[3], "2 of 3 sessions; there is more: --after device:pump-1:cHVtcA")
+        self.assertEqual(json.loads(self.expect(DONE, "sessions", "list", "--json"))["total"], 3)
+        self.expect(USAGE, "sessions", "list", "--connected", "maybe", says="--connected is yes or no")
+
+    def test_one_session(self):
+        self.sign_in()
+        self.answers["GET", "/sessions/one"] = (200, {**SESSION, "watches": [
+            {"filter": "devices/pump-1/#", "qos": 1, "no_local": True, "as_published": False, "subscription_id": 7}]})
+        shown = self.expect(DONE, "sessions", "show", "a/b", "--principal", "pump-1")
+        self.assertEqual(self.server.asked[-1]["target"], "/api/v1/sessions/one?kind=device&principal=pump-1&client=a%2Fb")
+        self.assertRegex(shown, r"Expires +2 h\n")
+        self.assertRegex(shown, r"devices/pump-1/# +1 +yes +no +7\n")
+        self.expect(DONE, "sessions", "show", "pump-1", "--json")
+        self.assertEqual(self.server.asked[-1]["target"], "/api/v1/sessions/one?kind=device&principal=pump-1&client=pump-1")
+        self.expect(DONE, "sessions", "show", "x", "--kind", "anonymous")
+        self.assertEqual(self.server.asked[-1]["target"], "/api/v1/sessions/one?kind=anonymous&client=x")
+        self.answers["GET", "/sessions/one"] = (404, {"detail": "There is no session with the client identifier 'x'."})
+        self.expect(REFUSED, "sessions", "show", "x", says="There is no session with the client identifier 'x'.")
+
+    def test_kicking(self):
+        self.sign_in()
+        self.answers["DELETE", "/sessions/one"] = (204, None)
+        self.assertEqual(self.expect(DONE, "sessions", "kick", "pump-1"), "Ended the connection of pump-1.\n")
+        self.assertEqual(self.server.asked[-1]["target"], "/api/v1/sessions/one?kind=device&principal=pump-1&client=pump-1")
+        asked = len(self.server.asked)
+        self.expect(USAGE, "sessions", "kick", "pump-1", "--state", text="", says="--yes")
+        self.assertEqual(len(self.server.asked), asked)
+        self.assertEqual(self.expect(DONE, "sessions", "kick", "c\x07", "--kind", "operator", "--principal", "ada", "--state", "--yes"),
+                         "Ended the session of c?.\n")
+        self.assertEqual(self.server.asked[-1]["target"],
+                         "/api/v1/sessions/one?kind=operator&principal=ada&client=c%07&state=true")
+
+    def tail(self, *words, code=DONE, says=None):
+        def stream(*messages):
+            return b":\n\n" + b"".join(b"event: message\ndata: %s\n\n" % json.dumps(m).encode() for m in messages)
+        binary = {**MESSAGE, "retain": True, "payload": {"bytes": 99999, "whole": False, "encoding": "base64", "data": "/wA="}}
+        evil = {**MESSAGE, "payload": {"bytes": 9, "whole": True, "encoding": "text", "data": "x\n\x1b[31m" + "y" * 200000}}
+        self.sign_in()
+        self.answers["GET", "/tail"] = [(200, stream(MESSAGE, binary) + b"event: skipped\ndata: {\"messages\":12}\n\n"),
+                                        (200, stream(evil, MESSAGE, MESSAGE)), (403, {"detail": "It may not."})]
+        return self.expect(code, "tail", "a/#", *words, says=says)
+
+    def test_tail_ends_after_a_count(self):
+        lines = self.tail("--count", "4").splitlines()
+        self.assertEqual(len(lines), 4)
+        self.assertEqual(lines[0], "2026-01-01 00:00:00  a/b  qos 1  21.5")
+        self.assertEqual(lines[1], "2026-01-01 00:00:00  a/b  qos 1, retained  base64:/wA= ...")
+        self.assertTrue(lines[2].startswith("2026-01-01 00:00:00  a/b  qos 1  x??[31myyy"))
+        self.assertEqual(self.server.asked[-1]["target"], "/api/v1/tail?filter=a%2F%23")
+        for count in ("0", "-1", "many", ""):
+            self.expect(USAGE, "tail", "a", "--count=" + count, says="--count is a whole number")
+
+    def test_tail_says_what_is_missing(self):
+        self.tail(code=REFUSED, says="12 messages were left out")
+        self.tail(code=REFUSED, says="what passes until it stands again is not shown")
+        self.tail(code=REFUSED, says="It may not.")
+
+    def test_tail_as_json(self):
+        lines = [json.loads(line) for line in self.tail("--count", "5", "--json").splitlines()]
+        self.assertEqual(lines[0], MESSAGE)
+        self.assertEqual(lines[2], {"skipped": {"messages": 12}})
+        self.assertEqual(len(lines), 6)
+
+    def test_drain(self):
+        self.sign_in()
+        off = {"drains": False, "reference": None, "per_second": 100}
+        self.answers["GET", "/drain"] = (200, off)
+        self.assertEqual(self.expect(DONE, "drain"), "Clients are let in.\n")
+        self.answers["PUT", "/drain"] = (200, {"drains": True, "reference": "b:8883", "per_second": 7})
+        self.assertEqual(self.expect(DONE, "drain", "on", "--reference", "b:8883", "--per-second", "7"),
+                         "Clients are sent away, 7 a second on each event loop, to b:8883.\n")
+        self.assertEqual(self.server.asked[-1]["body"], {"drains": True, "reference": "b:8883", "per_second": 7})
+        self.expect(DONE, "drain", "on", "--per-second", "fast", "--json")
+        self.assertEqual(self.server.asked[-1]["body"], {"drains": True, "per_second": "fast"})
+        self.answers["PUT", "/drain"] = (200, off)
+        self.assertEqual(self.expect(DONE, "drain", "off"), "Clients are let in.\n")
+        self.assertEqual(self.server.asked[-1]["body"], {"drains": False})
+        self.answers["PUT", "/drain"] = (400, {"detail": "per_second must be 1 to 100000"})
+        self.expect(REFUSED, "drain", "on", says="per_second must be 1")
+        self.expect(USAGE, "drain", "in", says="takes no argument")
+
     def test_tokens(self):
         self.sign_in()
         made = {"id": "0123456789abcdef", "token": TOKEN, "group": "north", "uses": 2, "expires": "2036-01-01T00:00:00.000Z",
@@ -325,7 +424,8 @@ class CommandLine(unittest.TestCase):
     def test_health(self):
         self.sign_in()
         health = {"status": "ok", "version": "0.1.0", "started": "2026-01-01T00:00:00.000Z", "uptime_s": 7200,
-                  "store": {"status": "ok", "detail": "Well."}, "connections": 1, "devices": 3, "numbers": {"connections": 1}}
+                  "store": {"status": "ok", "detail": "Well."}, "devices": 3, "numbers": {"connections": 1},
+                  "latencies": {}}
         self.answers["GET", "/health"] = (200, health)
         self.assertRegex(self.expect(DONE, "health"), r"up +2 h")
         self.answers["GET", "/health"] = (200, {**health, "status": "degraded"})
@@ -347,7 +447,7 @@ class CommandLine(unittest.TestCase):
 
     def test_help(self):
         everything = self.expect(DONE, "--help")
-        for words in re.findall(r"^  ([a-z-]+(?: [a-z]+)?)\s+(?:ID)? +[A-Z]", everything, re.M):
+        for words in re.findall(r"^  ([a-z-]+(?: [a-z]+)?) (?:[A-Z]+)? +[A-Z]", everything, re.M):
             with self.subTest(words):
                 self.assertIn("Exit codes: 0 done", self.expect(DONE, *words.split(), "--help"))
         self.assertRegex(self.expect(DONE, "--version"), r"^holdfast \d+\.\d+\.\d+\n$")

@@ -81,7 +81,7 @@ static size_t take_body(char *at, size_t size, size_t count, void *self)
     curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
     if (t->stream && status == 200) {
         t->broken = event_stream_take(t->stream, in) != OK;
-        return t->broken ? 0 : in.len;
+        return t->broken || t->stream->enough ? 0 : in.len;
     }
     put_bytes(&t->reply->body, in);
     return t->reply->body.spoiled ? 0 : in.len;
@@ -176,7 +176,7 @@ static OUTCOME perform(struct transfer *t)
     SET(t, CURLOPT_HTTPHEADER, t->headers);
     CURLcode code = t->unset ? t->unset : curl_easy_perform(t->curl);
     curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->reply->status);
-    if (code == CURLE_OK)
+    if (code == CURLE_OK || (t->stream && t->stream->enough))
         return DONE;
     if (t->broken)
         complain("the server sends no stream of events that reads");
@@ -225,7 +225,7 @@ OUTCOME client_listen(const struct peer *peer, const struct request *request, st
     SET(&t, CURLOPT_LOW_SPEED_LIMIT, 1L);
     SET(&t, CURLOPT_LOW_SPEED_TIME, (long)SILENT_S);
     o = perform(&t);
-    if (!o && reply.status != 200)
+    if (!o && !stream->enough && reply.status != 200)
         o = client_refused(&reply);
     reply_drop(&reply);
     return o;

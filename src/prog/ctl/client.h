@@ -52,6 +52,6 @@ OUTCOME client_refused(const struct reply *reply);
 /* A GET without verification, for the one document whose hash is known beforehand. Never sends the token. */
 OUTCOME client_fetch_unverified(const char *server, const char *path, struct reply *out);
 
-/* Hears the path's event stream until the connection ends, which is DONE. REFUSED, NOT_SIGNED_IN: the server did not
+/* Hears the path's event stream until the connection ends or the stream has enough, which is DONE. REFUSED, NOT_SIGNED_IN: the server did not
  * open it. UNREACHED: no connection, or it broke. Says stream->last_id as Last-Event-ID, and restarts the stream. */
 OUTCOME client_listen(const struct peer *peer, const struct request *request, struct event_stream *stream);

@@ -16,6 +16,15 @@
         "--limit", "N", "at most so many rows"                                                                         \
     }
 
+#define KIND                                                                                                           \
+    {                                                                                                                  \
+        "--kind", "KIND", "of whose session it is: device, operator or anonymous; by default device"                   \
+    }
+#define PRINCIPAL                                                                                                      \
+    {                                                                                                                  \
+        "--principal", "ID", "the device's id or the operator's name; by default as the client identifier"             \
+    }
+
 const struct command commands[] = {
     {"sign-in",
      NULL,
@@ -57,6 +66,40 @@ const struct command commands[] = {
       {"--severity", "LEVEL", "at least this severe: info, warning or error"},
       LIMIT,
       {"--follow", NULL, "go on with new events, oldest first, until Ctrl-C"}}},
+    {"sessions list",
+     NULL,
+     "List MQTT clients' sessions.",
+     run_sessions_list,
+     {{"--search", "TEXT", "part of the principal's id or of the client identifier"},
+      {"--connected", "yes|no", "only sessions with, or without, their client"},
+      {"--after", "CURSOR", "the next page, as the page before named it"},
+      LIMIT}},
+    {"sessions show",
+     "CLIENT",
+     "Show one session: its client, its queue, its subscriptions.",
+     run_sessions_show,
+     {KIND, PRINCIPAL}},
+    {"sessions kick",
+     "CLIENT",
+     "End a session's connection; its client may come back.",
+     run_sessions_kick,
+     {KIND,
+      PRINCIPAL,
+      {"--state", NULL, "end the session itself, too: its subscriptions and queued messages are gone"},
+      {"--yes", NULL, "with --state: do not ask"}}},
+    {"tail",
+     "FILTER",
+     "Show the messages of a topic filter as they pass, until Ctrl-C.",
+     run_tail,
+     {{"--count", "N", "end after so many messages"}}},
+    {"drain", NULL, "Show whether clients are sent away for maintenance.", run_drain, {{NULL, NULL, NULL}}},
+    {"drain on",
+     NULL,
+     "Refuse new MQTT sessions and end those that stand, bit by bit; what is acknowledged stays.",
+     run_drain_on,
+     {{"--reference", "HOST:PORT", "where MQTT 5.0 clients are told to go"},
+      {"--per-second", "N", "so many sessions a second on each event loop; by default 100"}}},
+    {"drain off", NULL, "Let clients in again.", run_drain_off, {{NULL, NULL, NULL}}},
     {"token create",
      NULL,
      "Make an enrolment token and show the command for the device.",

@@ -2,12 +2,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prog/ctl/ask.h"
 #include "prog/ctl/commands.h"
+#include "prog/ctl/confirm.h"
 #include "prog/ctl/show.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static void show_devices(const json_t *answer)
 {
@@ -169,31 +169,15 @@ OUTCOME run_device_show(const struct invocation *with)
     return o;
 }
 
-static OUTCOME confirm(const char *id)
-{
-    char answer[128];
-    if (!isatty(STDIN_FILENO)) {
-        complain("deleting is final; give --yes to mean it");
-        return USAGE;
-    }
-    printf("Delete '%s' with all its telemetry? Type its id again: ", id);
-    fflush(stdout);
-    if (!fgets(answer, sizeof answer, stdin))
-        answer[0] = 0;
-    answer[strcspn(answer, "\n")] = 0;
-    if (!strcmp(answer, id))
-        return DONE;
-    complain("nothing was deleted");
-    return USAGE;
-}
-
 OUTCOME run_device_delete(const struct invocation *with)
 {
     SCOPED(finding_drop) struct finding found = {.json = NULL};
     SCOPED(buffer_drop) struct buffer path = {.max = THING_PATH_MAX};
     struct request request = {"DELETE", put_thing_path(&path, (struct thing_path){"devices", with->argument, ""}), NULL,
                               NULL};
-    enum outcome o = option_value(with, "--yes") ? DONE : confirm(with->argument);
+    enum outcome o = DONE;
+    if (!option_value(with, "--yes"))
+        o = confirm(with->argument, "Delete '%s' with all its telemetry? Type its id again: ", with->argument);
     if (!o)
         o = ask(&request, &found);
     if (!o && !with->json)
