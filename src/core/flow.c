@@ -4,11 +4,13 @@
  *   authorise  may this principal do this here? deny is the default
  *   identify   is the device of this certificate still in the registry? (asks another thread)
  *   inspect    does the payload hold what its topic promises, and what of it is kept?
- *   remember   what is kept is durable before anything is acknowledged (waits for the store's commit)
- *   route      to whoever watches, on this loop and on the others
+ *   offer      who keeps this message for later, here and on other loops? (waits for their promises)
+ *   remember   all that is kept is durable, in one commit, before anything is acknowledged (waits for the store)
+ *   route      to whoever watches, on this loop and on the others; promises become deliveries
  *
  * A stage passes the request on, refuses it, or lets it wait; a refused request goes no further. The tap hears every
- * outcome, then the door answers. */
+ * outcome, then the door answers. A publication never overtakes an earlier one of its lane: it is parked while an offer
+ * before it is out, and goes by the store's queue while one before it waits there. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/flow.h"
 
@@ -19,11 +21,7 @@ static const struct fault too_many = {ERR_TOO_LARGE, "flow: one request asks for
 
 enum step { STEP_NEXT, STEP_REFUSE, STEP_WAIT };
 
-/* One write on its way to the store; a request may wait for several. */
-struct remembering {
-    struct errand errand;
-    struct request *request;
-};
+static void run(struct request *r);
 
 static enum step verdict(struct request *r, err e)
 {
@@ -54,51 +52,109 @@ static enum step inspect(struct flow *flow, struct request *r)
     return verdict(r, flow->inspector->inspect(flow->inspector, r));
 }
 
-static void run(struct request *r);
+/* ---- offer */
+
+/* What was promised here is written with what else is kept of the request. */
+static enum step promised(struct flow *flow, struct request *r)
+{
+    if (!r->refused)
+        r->refused = r->offer.failed;
+    if (!r->refused && r->offer.kept)
+        r->refused = request_remember(r, offer_write(&r->offer, wall_us(flow->clock)));
+    return r->refused ? STEP_REFUSE : STEP_NEXT;
+}
+
+static enum step offer_now(struct flow *flow, struct request *r)
+{
+    struct message *m = r->message;
+    enum step step = verdict(r, flow->carrier->room(flow->carrier, m));
+    bool here = m->qos && router_may_keep(flow->router, m->topic);
+    bool there = m->qos && flow->carrier->may_keep(flow->carrier, m);
+    if (step != STEP_NEXT || (!here && !there))
+        return step;
+    r->offered = true;
+    r->offer.message = m;
+    router_offer(flow->router, &r->offer, ROUTE_FRESH);
+    err failed = flow->carrier->offer(flow->carrier, r);
+    if (!r->refused)
+        r->refused = failed;
+    if (!r->offers_out)
+        return promised(flow, r);
+    r->lane->offering++;
+    return STEP_WAIT;
+}
+
+static enum step offer(struct flow *flow, struct request *r)
+{
+    struct lane *lane = r->lane;
+    if (!lane->offering && list_empty(&lane->parked))
+        return offer_now(flow, r);
+    list_append(&lane->parked, &r->parking);
+    return STEP_WAIT;
+}
+
+/* Those behind an offer that came home, in order, up to the next one that goes out. */
+static void unpark(struct lane *lane)
+{
+    while (!lane->offering && !list_empty(&lane->parked)) {
+        struct request *r = CONTAINER(list_take(&lane->parked), struct request, parking);
+        bool last = list_empty(&lane->parked); /* the lane may go with its last request */
+        if (offer_now(r->flow, r) != STEP_WAIT)
+            run(r);
+        if (last)
+            return;
+    }
+}
+
+void flow_offered(struct request *r, err failed)
+{
+    struct lane *lane = r->lane;
+    if (!r->refused)
+        r->refused = failed;
+    if (--r->offers_out)
+        return;
+    lane->offering--;
+    bool others = !list_empty(&lane->parked);
+    (void)promised(r->flow, r); /* its verdict stands in r->refused */
+    run(r);
+    if (others)
+        unpark(lane);
+}
+
+/* ---- remember */
 
 static void remembered(struct errand *errand)
 {
-    struct remembering *one = CONTAINER(errand, struct remembering, errand);
-    struct request *r = one->request;
-    if (!r->refused)
-        r->refused = errand->result.failed;
-    if (--r->waiting)
-        return;
-    mem_drop(r->remembering);
-    r->remembering = NULL;
+    struct request *r = CONTAINER(errand, struct request, errand);
+    if (r->lane)
+        r->lane->remembering--;
+    r->refused = errand->result.failed;
     run(r);
 }
 
 static enum step remember(struct flow *flow, struct request *r)
 {
-    size_t count = r->write_count, posted = 0;
-    if (!count)
+    bool behind = r->lane && r->lane->remembering;
+    if (!r->writes && !behind)
         return STEP_NEXT;
-    r->remembering = mem_take(count, sizeof *r->remembering);
-    if (!r->remembering)
-        return verdict(r, &no_memory);
-    for (err failed = OK; posted < count && !failed;) {
-        struct remembering *one = &r->remembering[posted];
-        *one = (struct remembering){.request = r, .errand = {.write = r->writes[posted], .done = remembered}};
-        failed = flow->recorder->post(flow->recorder, &one->errand);
-        posted += !failed;
-        r->refused = failed;
-    }
-    /* What did not fit in is dropped by finish(); what did must come back before the request can end. */
-    for (size_t i = 0; i < posted; i++)
-        r->writes[i] = NULL;
-    r->waiting = posted;
-    if (posted)
-        return STEP_WAIT;
-    mem_drop(r->remembering);
-    r->remembering = NULL;
-    return STEP_REFUSE;
+    r->errand.write = r->writes;
+    r->errand.result = (struct write_result){.failed = OK};
+    r->errand.done = remembered;
+    err failed = flow->recorder->post(flow->recorder, &r->errand);
+    if (failed)
+        return verdict(r, failed); /* finish() drops the writes */
+    r->writes = NULL;
+    r->writes_end = &r->writes;
+    if (r->lane)
+        r->lane->remembering++;
+    return STEP_WAIT;
 }
 
 static enum step route(struct flow *flow, struct request *r)
 {
-    router_route(flow->router, r->message);
-    return verdict(r, flow->carrier->carry(flow->carrier, r->message));
+    router_route(flow->router, r->message, r->offered ? ROUTE_OFFERED : ROUTE_FRESH);
+    flow->carrier->carry(flow->carrier, r->message, r->offered ? ROUTE_OFFERED : ROUTE_CARRIED);
+    return STEP_NEXT;
 }
 
 /* A table is read by its columns: */
@@ -112,6 +168,7 @@ static const struct stage {
     {"authorise", authorise, {[VERB_HELLO] = true, [VERB_PUBLISH] = true, [VERB_WATCH] = true, [VERB_CALL] = true}},
     {"identify",  identify,  {[VERB_HELLO] = true}},
     {"inspect",   inspect,   {[VERB_HELLO] = true, [VERB_PUBLISH] = true, [VERB_BYE] = true}},
+    {"offer",     offer,     {[VERB_PUBLISH] = true}},
     {"remember",  remember,  {[VERB_HELLO] = true, [VERB_PUBLISH] = true, [VERB_BYE] = true}},
     {"route",     route,     {[VERB_PUBLISH] = true}},
 };
@@ -121,9 +178,13 @@ enum { STAGES = sizeof stages / sizeof *stages };
 
 static void finish(struct request *r)
 {
-    for (size_t i = 0; i < r->write_count; i++)
-        write_drop(r->writes[i]);
-    r->write_count = 0;
+    enum offer_outcome outcome = r->refused ? OFFER_REFUSED : OFFER_KEPT;
+    write_drop(r->writes);
+    r->writes = NULL;
+    if (r->offered) {
+        offer_settle(&r->offer, outcome);
+        r->flow->carrier->settle(r->flow->carrier, r, outcome);
+    }
     if (r->refused)
         r->refused_by = stages[r->stage < STAGES ? r->stage : STAGES - 1].name;
     r->flow->tap->outcome(r->flow->tap, r);
@@ -145,7 +206,6 @@ void flow_begin(struct flow *flow, struct request *r)
 {
     r->flow = flow;
     r->stage = (unsigned)-1; /* before the first */
-    r->refused = OK;
     run(r);
 }
 
@@ -163,6 +223,8 @@ err request_remember(struct request *r, struct write *w)
         write_drop(w);
         return &too_many;
     }
-    r->writes[r->write_count++] = w;
+    *r->writes_end = w;
+    r->writes_end = &w->next;
+    r->write_count++;
     return OK;
 }

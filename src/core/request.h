@@ -3,13 +3,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "base/list.h"
 #include "core/message.h"
+#include "core/offer.h"
 #include "core/principal.h"
 #include "core/recorder.h"
 
 enum verb {
     VERB_HELLO,   /* opens a session; resource: the client's name for it */
-    VERB_BYE,     /* a session ended, whyever; without a resource it was refused, and only the presence that others left ends */
+    VERB_BYE,     /* a session ended, whyever; without a resource it was refused, and only the presence that others left
+                     ends */
     VERB_PUBLISH, /* resource: the topic name */
     VERB_WATCH,   /* resource: the topic filter */
     VERB_CALL,    /* resource: the path */
@@ -25,20 +28,36 @@ enum audience {
     AUDIENCE_MEMBER, /* whoever may have an MQTT session */
 };
 
-enum { REQUEST_WRITES_MAX = 34, REQUEST_WHY = 256 };
+enum { REQUEST_WRITES_MAX = 40, REQUEST_WHY = 256 };
 
 struct flow;
 
-/* Embedded in whatever the door keeps of it; alive from flow_begin until `done` ran. */
+/* The order of one sender's publications (MQTT 5.0, 4.6). Some wait for other loops or for the store and others need
+ * not; none may overtake one that came before. Embedded in a session; lane_open readies it. */
+struct lane {
+    struct list parked;   /* requests that wait for an earlier one's offer to be posted */
+    uint32_t offering;    /* requests whose offer is still out */
+    uint32_t remembering; /* requests that wait for the store */
+};
+
+static inline void lane_open(struct lane *lane)
+{
+    *lane = (struct lane){.offering = 0};
+    list_open(&lane->parked);
+}
+
+/* Embedded in whatever the door keeps of it; alive from flow_begin until `done` ran. Made by request_open. */
 struct request {
     enum verb verb;
+    enum audience audience;      /* VERB_CALL */
     const struct principal *who; /* borrowed until done */
     const char *peer;            /* the other side's address, for events; borrowed until done */
-    struct bytes certificate;    /* VERB_HELLO: the peer's, DER, empty when it showed none; borrowed while flow_begin runs */
-    enum audience audience;      /* VERB_CALL */
-    struct bytes resource;       /* borrowed until done */
-    struct message *message;     /* VERB_PUBLISH; borrowed until done */
-    size_t sessions_left;        /* VERB_BYE: other sessions that the principal still holds */
+    struct bytes
+        certificate;       /* VERB_HELLO: the peer's, DER, empty when it showed none; borrowed while flow_begin runs */
+    struct bytes resource; /* borrowed until done */
+    struct message *message;            /* VERB_PUBLISH; borrowed until done */
+    struct lane *lane;                  /* VERB_PUBLISH; borrowed until done */
+    size_t sessions_left;               /* VERB_BYE: other sessions that the principal still holds */
     void (*done)(struct request *self); /* once; perhaps before flow_begin returns */
 
     /* The outcome, for done and for the tap. */
@@ -49,11 +68,41 @@ struct request {
     /* The flow's own. */
     struct flow *flow;
     unsigned stage;
-    struct write *writes[REQUEST_WRITES_MAX]; /* what an inspector wants remembered; owned until posted */
+    struct write *writes, **writes_end; /* what is to be kept; owned until posted */
     size_t write_count;
-    struct remembering *remembering;
-    size_t waiting;
+    struct errand errand;
+    struct offer offer;  /* on this loop */
+    bool offered;        /* it was offered, here or elsewhere */
+    size_t offers_out;   /* answers of other loops that are awaited */
+    struct list offers;  /* their answers, for the carrier to settle */
+    struct list parking; /* in the lane's `parked` */
 };
 
-/* For inspectors: takes w; NULL (no memory) and too many are faults, and the flow drops what was added. */
+/* Sets all that has no value of its own; a compound literal would clear what is large and only written when needed. */
+static inline void request_open(struct request *r, enum verb verb, const struct principal *who, const char *peer)
+{
+    r->verb = verb;
+    r->audience = AUDIENCE_NOBODY;
+    r->who = who;
+    r->peer = peer;
+    r->certificate = r->resource = (struct bytes){NULL, 0};
+    r->message = NULL;
+    r->lane = NULL;
+    r->sessions_left = 0;
+    r->done = NULL;
+    r->refused = OK;
+    r->refused_by = NULL;
+    r->why[0] = 0;
+    r->writes = NULL;
+    r->writes_end = &r->writes;
+    r->write_count = 0;
+    r->offer = (struct offer){.count = 0};
+    r->offered = false;
+    r->offers_out = 0;
+    list_open(&r->offers);
+    list_open(&r->parking);
+}
+
+/* For inspectors, and for a door that keeps something of its own with a request (before flow_begin): takes w; NULL (no
+ * memory) and too many are faults, and the flow drops what was added. */
 MUST err request_remember(struct request *r, struct write *w);

@@ -1,15 +1,28 @@
 /* The subscription tree. Every node is found by (parent, level) in one hash table, so a level with a million children
- * costs no more than one with two; "+" and "#" are levels like any other. */
+ * costs no more than one with two; "+" and "#" are levels like any other.
+ *
+ * Devices publish to few topics again and again, so what the walk found for a topic is remembered, until the tree gains
+ * or loses a node. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/router.h"
 
 #include "base/memory.h"
 #include "core/limits.h"
+#include "core/topic.h"
 
 #include <string.h>
 
 static const struct fault no_memory = {ERR_MEMORY, "router: no memory for a subscription"};
 static const struct fault full = {ERR_FULL, "router: the maximum number of subscriptions is reached"};
+
+/* The members of one share at one node: those present first in turn, then those away. */
+struct router_group {
+    struct router_group *next;
+    struct list present, away;
+    size_t members;
+    size_t name_len;
+    uint8_t name[];
+};
 
 struct router_node {
     struct table_node place; /* key: the parent's number, then the level */
@@ -17,23 +30,43 @@ struct router_node {
     uint64_t number;
     size_t children;
     struct list subscriptions;
+    struct router_group *groups;
     uint8_t key[];
+};
+
+enum {
+    NUMBER = sizeof(uint64_t),
+    FINDS = 1024,    /* topics whose nodes are remembered: a power of two */
+    FIND_NODES = 6,  /* more nodes are walked to each time */
+    FIND_TOPIC = 96, /* longer topics, too */
+};
+
+/* What the walk found for a topic. */
+struct find {
+    uint64_t generation; /* of the tree; another one: forgotten. 0: never found */
+    uint64_t hash;
+    const struct router_node *nodes[FIND_NODES];
+    uint8_t count, topic_len;
+    uint8_t topic[FIND_TOPIC];
 };
 
 struct router {
     struct table nodes;
     struct router_node *root;
-    uint64_t last_number;
+    struct interests *interests;
+    uint64_t last_number, generation;
     size_t count, max;
+    size_t keeping, keeping_shared; /* subscriptions that are offered messages, and those of them in shares */
+    struct find *finds;
 };
 
-enum { NUMBER = sizeof(uint64_t) };
-
-err router_open(size_t subscriptions_max, uint64_t seed, struct router **out)
+err router_open(size_t subscriptions_max, uint64_t seed, struct interests *interests, struct router **out)
 {
     struct router *r = MEM_NEW(struct router);
     struct router_node *root = r ? MEM_NEW(struct router_node) : NULL;
-    if (!root) {
+    struct find *finds = root ? mem_take(FINDS, sizeof *finds) : NULL;
+    if (!finds) {
+        mem_drop(root);
         mem_drop(r);
         return &no_memory;
     }
@@ -41,8 +74,20 @@ err router_open(size_t subscriptions_max, uint64_t seed, struct router **out)
     list_open(&root->subscriptions);
     r->root = root;
     r->max = subscriptions_max;
+    r->interests = interests;
+    r->generation = 1;
+    r->finds = finds;
     *out = r;
     return OK;
+}
+
+static void node_drop(struct router_node *node)
+{
+    for (struct router_group *g = node->groups, *next; g; g = next) {
+        next = g->next;
+        mem_drop(g);
+    }
+    mem_drop(node);
 }
 
 void router_close(struct router *r)
@@ -51,11 +96,11 @@ void router_close(struct router *r)
         return;
     for (struct table_node *node = table_next(&r->nodes, NULL), *next; node; node = next) {
         next = table_next(&r->nodes, node);
-        table_remove(&r->nodes, node);
-        mem_drop(CONTAINER(node, struct router_node, place));
+        node_drop(CONTAINER(node, struct router_node, place));
     }
     table_close(&r->nodes);
-    mem_drop(r->root);
+    node_drop(r->root);
+    mem_drop(r->finds);
     mem_drop(r);
 }
 
@@ -91,6 +136,7 @@ static err child_make(struct router *r, struct router_node *parent, struct bytes
     node->parent = parent;
     node->number = ++r->last_number;
     parent->children++;
+    r->generation++;
     *out = node;
     return OK;
 }
@@ -98,20 +144,116 @@ static err child_make(struct router *r, struct router_node *parent, struct bytes
 /* Drops a node that holds nothing any more, and the parents that held only it. */
 static void prune(struct router *r, struct router_node *node)
 {
-    while (node->parent && !node->children && list_empty(&node->subscriptions)) {
+    while (node->parent && !node->children && !node->groups && list_empty(&node->subscriptions)) {
         struct router_node *parent = node->parent;
         table_remove(&r->nodes, &node->place);
         mem_drop(node);
+        r->generation++;
         parent->children--;
         node = parent;
     }
 }
 
-err router_add(struct router *r, struct bytes filter, struct subscription *s)
+/* ---- shares */
+
+static struct router_group *group_find(const struct router_node *node, struct bytes name)
+{
+    for (struct router_group *g = node->groups; g; g = g->next)
+        if (bytes_equal(bytes_of(g->name, g->name_len), name))
+            return g;
+    return NULL;
+}
+
+static struct router_group *group_make(struct router_node *node, struct bytes name)
+{
+    struct router_group *g = mem_take(1, sizeof *g + name.len);
+    if (!g)
+        return NULL;
+    list_open(&g->present);
+    list_open(&g->away);
+    g->name_len = name.len;
+    memcpy(g->name, name.at, name.len);
+    g->next = node->groups;
+    node->groups = g;
+    return g;
+}
+
+static void group_drop_empty(struct router_node *node, struct router_group *g)
+{
+    struct router_group **at = &node->groups;
+    if (g->members)
+        return;
+    while (*at != g)
+        at = &(*at)->next;
+    *at = g->next;
+    mem_drop(g);
+}
+
+/* In turns: whoever was chosen goes to the end of its row. */
+static struct subscription *group_choose(struct router_group *g)
+{
+    struct list *row = list_empty(&g->present) ? &g->away : &g->present;
+    struct list *chosen = list_take(row);
+    list_append(row, chosen);
+    return CONTAINER(chosen, struct subscription, place);
+}
+
+/* ---- adding and removing */
+
+static struct list *row_of(const struct subscription *s)
+{
+    if (!s->group)
+        return &s->node->subscriptions;
+    return s->flags & SUBSCRIPTION_AWAY ? &s->group->away : &s->group->present;
+}
+
+/* The filter behind any share, put together again from the nodes. */
+static struct bytes filter_of(const struct router_node *node, uint8_t out[TOPIC_MAX])
+{
+    size_t at = TOPIC_MAX;
+    for (; node->parent; node = node->parent) {
+        size_t len = node->place.key.len - NUMBER;
+        at -= len;
+        if (len)
+            memcpy(out + at, node->key + NUMBER, len);
+        if (node->parent->parent)
+            out[--at] = '/';
+    }
+    return bytes_of(out + at, TOPIC_MAX - at);
+}
+
+/* What others may read of it. A member of a share that is published to from other loops is chosen there. */
+static void show(struct router *r, const struct subscription *s, void (*change)(struct interest *, struct bytes))
+{
+    uint8_t text[TOPIC_MAX];
+    struct bytes filter = filter_of(s->node, text);
+    if (!s->group && !(s->flags & SUBSCRIPTION_PROXY))
+        change(&r->interests->live, filter);
+    if (s->flags & SUBSCRIPTION_KEEPS && !s->group)
+        change(&r->interests->keeping, filter);
+}
+
+static void enter(struct router *r, struct subscription *s)
+{
+    bool keeps = s->flags & SUBSCRIPTION_KEEPS;
+    list_append(row_of(s), &s->place);
+    r->keeping += keeps;
+    r->keeping_shared += keeps && s->group;
+    show(r, s, interest_add);
+}
+
+static void leave(struct router *r, struct subscription *s)
+{
+    bool keeps = s->flags & SUBSCRIPTION_KEEPS;
+    show(r, s, interest_remove);
+    list_remove(&s->place);
+    r->keeping -= keeps;
+    r->keeping_shared -= keeps && s->group;
+}
+
+static err find_or_make(struct router *r, struct bytes filter, struct router_node **out)
 {
     struct router_node *node = r->root;
-    if (r->count >= r->max)
-        return &full;
     for (struct bytes rest = filter; rest.at;) {
         struct bytes level = bytes_cut(&rest, '/');
         struct router_node *child = child_find(r, node, level);
@@ -122,8 +264,30 @@ err router_add(struct router *r, struct bytes filter, struct subscription *s)
         }
         node = child;
     }
+    *out = node;
+    return OK;
+}
+
+err router_add(struct router *r, struct bytes filter, struct subscription *s)
+{
+    struct topic_share share;
+    struct router_node *node;
+    if (r->count >= r->max)
+        return &full;
+    TRY(topic_share(filter, &share));
+    TRY(find_or_make(r, share.filter, &node));
+    struct router_group *group = share.name.len ? group_find(node, share.name) : NULL;
+    if (share.name.len && !group && !(group = group_make(node, share.name))) {
+        prune(r, node);
+        return &no_memory;
+    }
+    if (list_empty(&node->subscriptions) && (!group || !group->members))
+        r->generation++; /* nobody looked for it here before */
     s->node = node;
-    list_append(&node->subscriptions, &s->place);
+    s->group = group;
+    if (group)
+        group->members++;
+    enter(r, s);
     r->count++;
     return OK;
 }
@@ -133,42 +297,52 @@ void router_remove(struct router *r, struct subscription *s)
     struct router_node *node = s->node;
     if (!node)
         return;
-    list_remove(&s->place);
+    leave(r, s);
+    if (s->group) {
+        s->group->members--;
+        group_drop_empty(node, s->group);
+    }
     s->node = NULL;
+    s->group = NULL;
     r->count--;
     prune(r, node);
 }
 
-static size_t deliver_all(const struct router_node *node, struct message *message)
+void router_mark(struct router *r, struct subscription *s, unsigned flags)
 {
-    size_t delivered = 0;
-    list_each (at, &node->subscriptions) {
-        struct subscription *s = CONTAINER(at, struct subscription, place);
-        s->deliver(s, message);
-        delivered++;
-    }
-    return delivered;
+    if (!s->node || s->flags == flags)
+        return;
+    leave(r, s);
+    s->flags = flags;
+    enter(r, s);
 }
+
+/* ---- matching */
+
+/* What is done with each node that a topic matches. */
+struct visit {
+    void (*node)(struct visit *self, const struct router_node *node);
+};
 
 /* Depth-first over at most TOPIC_LEVELS_MAX levels, each of which forks at most once ("+"): an explicit stack, so that
  * no input decides how deep we recurse. */
-size_t router_route(struct router *r, struct message *message)
+static void walk_tree(const struct router *r, struct bytes topic, struct visit *visit)
 {
     struct branch {
         const struct router_node *node;
         struct bytes rest;
     } stack[TOPIC_LEVELS_MAX + 2];
-    size_t depth = 0, delivered = 0;
-    bool system = message->topic.at[0] == '$';
-    stack[depth++] = (struct branch){r->root, message->topic};
+    size_t depth = 0;
+    bool system = topic.at[0] == '$';
+    stack[depth++] = (struct branch){r->root, topic};
     while (depth) {
         struct branch at = stack[--depth];
         bool wildcards = !(system && at.node == r->root);
         const struct router_node *all = wildcards ? child_find(r, at.node, BYTES("#")) : NULL;
         if (all)
-            delivered += deliver_all(all, message);
+            visit->node(visit, all);
         if (!at.rest.at) {
-            delivered += deliver_all(at.node, message);
+            visit->node(visit, at.node);
             continue;
         }
         struct bytes level = bytes_cut(&at.rest, '/');
@@ -179,7 +353,127 @@ size_t router_route(struct router *r, struct message *message)
         if (exact)
             stack[depth++] = (struct branch){exact, at.rest};
     }
-    return delivered;
+}
+
+struct gathering {
+    struct visit visit;
+    struct find *into;
+    size_t count;
+};
+
+static void gather(struct visit *self, const struct router_node *node)
+{
+    struct gathering *g = CONTAINER(self, struct gathering, visit);
+    if (list_empty(&node->subscriptions) && !node->groups)
+        return;
+    if (g->count < FIND_NODES)
+        g->into->nodes[g->count] = node;
+    g->count++;
+}
+
+/* The nodes of a topic, remembered or found now. NULL: it is too long or has too many to be remembered. */
+static const struct find *find_nodes(struct router *r, struct bytes topic)
+{
+    if (topic.len > FIND_TOPIC)
+        return NULL;
+    uint64_t hash = table_hash(r->nodes.seed, topic);
+    struct find *f = &r->finds[hash & (FINDS - 1)];
+    if (f->generation == r->generation && f->hash == hash && bytes_equal(bytes_of(f->topic, f->topic_len), topic))
+        return f;
+    struct gathering gathering = {.visit = {gather}, .into = f};
+    f->generation = 0;
+    walk_tree(r, topic, &gathering.visit);
+    if (gathering.count > FIND_NODES)
+        return NULL;
+    f->generation = r->generation;
+    f->hash = hash;
+    f->count = (uint8_t)gathering.count;
+    f->topic_len = (uint8_t)topic.len;
+    memcpy(f->topic, topic.at, topic.len);
+    return f;
+}
+
+static void visit_nodes(struct router *r, struct bytes topic, struct visit *visit)
+{
+    const struct find *f = find_nodes(r, topic);
+    if (!f) {
+        walk_tree(r, topic, visit);
+        return;
+    }
+    for (size_t i = 0; i < f->count; i++)
+        visit->node(visit, f->nodes[i]);
+}
+
+struct routing {
+    struct visit visit;
+    struct message *message;
+    enum route route;
+};
+
+static void route_node(struct visit *self, const struct router_node *node)
+{
+    const struct routing *routing = CONTAINER(self, struct routing, visit);
+    list_each (at, &node->subscriptions) {
+        struct subscription *s = CONTAINER(at, struct subscription, place);
+        if (routing->route != ROUTE_OFFERED || !(s->flags & SUBSCRIPTION_KEEPS))
+            s->calls->deliver(s, routing->message);
+    }
+    for (struct router_group *g = routing->route == ROUTE_FRESH ? node->groups : NULL; g; g = g->next) {
+        struct subscription *s = group_choose(g);
+        s->calls->deliver(s, routing->message);
+    }
+}
+
+void router_route(struct router *r, struct message *message, enum route route)
+{
+    struct routing routing = {{route_node}, message, route};
+    if (r->count)
+        visit_nodes(r, message->topic, &routing.visit);
+}
+
+void router_route_share(struct router *r, struct message *message, struct bytes filter)
+{
+    struct topic_share share;
+    const struct router_node *node = r->root;
+    if (topic_share(filter, &share))
+        return;
+    while (node && share.filter.at)
+        node = child_find(r, node, bytes_cut(&share.filter, '/'));
+    struct router_group *g = node ? group_find(node, share.name) : NULL;
+    struct subscription *s = g ? group_choose(g) : NULL;
+    if (s)
+        s->calls->deliver(s, message);
+}
+
+struct offering {
+    struct visit visit;
+    struct offer *offer;
+    enum route route;
+};
+
+static void offer_node(struct visit *self, const struct router_node *node)
+{
+    const struct offering *offering = CONTAINER(self, struct offering, visit);
+    list_each (at, &node->subscriptions) {
+        struct subscription *s = CONTAINER(at, struct subscription, place);
+        if (s->flags & SUBSCRIPTION_KEEPS)
+            s->calls->offer(s, offering->offer);
+    }
+    for (struct router_group *g = offering->route == ROUTE_FRESH ? node->groups : NULL; g; g = g->next) {
+        struct subscription *s = group_choose(g);
+        s->calls->offer(s, offering->offer);
+    }
+}
+
+void router_offer(struct router *r, struct offer *offer, enum route route)
+{
+    struct offering offering = {{offer_node}, offer, route};
+    visit_nodes(r, offer->message->topic, &offering.visit);
+}
+
+bool router_may_keep(const struct router *r, struct bytes topic)
+{
+    return r->keeping && (r->keeping_shared || interest_has(&r->interests->keeping, topic));
 }
 
 size_t router_count(const struct router *r)

@@ -12,6 +12,9 @@ static const struct fault wildcard_in_name = {ERR_MALFORMED, "topic: a wildcard 
 static const struct fault bad_plus = {ERR_MALFORMED, "topic: + must be a whole level (MQTT 5.0, 4.7.1.3)"};
 static const struct fault bad_hash = {ERR_MALFORMED, "topic: # must be the whole last level (MQTT 5.0, 4.7.1.2)"};
 
+static const struct fault bad_share = {
+    ERR_MALFORMED, "topic: a shared subscription is $share/{name without + # /}/{filter} (MQTT 5.0, 4.8.2)"};
+
 static err check_text(struct bytes text)
 {
     size_t at, levels = 1;
@@ -33,11 +36,26 @@ err topic_check_name(struct bytes name)
     return bytes_find(name, '+', &at) || bytes_find(name, '#', &at) ? &wildcard_in_name : OK;
 }
 
+err topic_share(struct bytes filter, struct topic_share *out)
+{
+    size_t at;
+    *out = (struct topic_share){.filter = filter};
+    if (!bytes_starts(filter, "$share") || (filter.len > 6 && filter.at[6] != '/'))
+        return OK;
+    out->filter = bytes_from(filter, sizeof "$share/" - 1);
+    out->name = bytes_cut(&out->filter, '/');
+    return !out->name.len || !out->filter.len || bytes_find(out->name, '+', &at) || bytes_find(out->name, '#', &at)
+               ? &bad_share
+               : OK;
+}
+
 err topic_check_filter(struct bytes filter)
 {
     size_t at;
+    struct topic_share share;
     TRY(check_text(filter));
-    for (struct bytes rest = filter; rest.at;) {
+    TRY(topic_share(filter, &share));
+    for (struct bytes rest = share.filter; rest.at;) {
         struct bytes level = bytes_cut(&rest, '/');
         if (bytes_find(level, '+', &at) && level.len != 1)
             return &bad_plus;

@@ -41,7 +41,7 @@ static void deliver(struct subscription *self, struct message *message)
         return;
     }
     uint64_t skipped = stream->skipped;
-    bool is_slow = line_backlog(h->speaker.line) > h->lobby->limits->queue_bytes_max;
+    bool is_slow = line_backlog(h->speaker.line) > h->lobby->limits->stream_bytes_max;
     if (is_slow && !stream->tell_skipped) {
         give_up(h);
         return;
@@ -55,6 +55,9 @@ static void deliver(struct subscription *self, struct message *message)
     if (text.len && !text.spoiled)
         send_piece(h, buffer_view(&text));
 }
+
+/* It keeps nothing, so it is never offered anything. */
+static const struct subscription_calls calls = {.deliver = deliver};
 
 static void forget(struct http_speaker *h)
 {
@@ -102,7 +105,7 @@ static void go_live(struct http_speaker *h)
 
 static err begin(struct http_speaker *h)
 {
-    h->subscription.deliver = deliver;
+    h->subscription.calls = &calls;
     TRY(router_add(h->lobby->flow.router, bytes_of_text(h->stream->filter), &h->subscription));
     if (!h->stream->tell_skipped)
         TRY(http_ask(h));

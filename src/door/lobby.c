@@ -9,7 +9,8 @@ err lobby_open(struct lobby *lobby)
 {
     uint64_t seed;
     lobby->dice->fill(lobby->dice, (uint8_t *)&seed, sizeof seed);
-    table_open(&lobby->sessions, lobby->limits->connections_max, seed);
+    table_open(&lobby->sessions, lobby->limits->sessions_max, seed);
+    mqtt_open(lobby);
     roll_open(&lobby->roll, lobby->limits->connections_max, seed);
     list_open(&lobby->lines);
     list_open(&lobby->dirty);
@@ -24,6 +25,7 @@ void lobby_close(struct lobby *lobby)
 
 void lobby_forget(struct lobby *lobby)
 {
+    mqtt_close(lobby);
     table_close(&lobby->sessions);
     roll_close(&lobby->roll);
     traffic_close(lobby->traffic);

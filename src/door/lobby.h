@@ -4,25 +4,33 @@
 
 #include "base/list.h"
 #include "base/table.h"
+#include "core/authenticator.h"
+#include "core/board.h"
 #include "core/call.h"
 #include "core/flow.h"
 #include "core/reporter.h"
+#include "core/share.h"
 #include "door/counts.h"
+#include "door/mqtt_commons.h"
 #include "door/roll.h"
 #include "os/log.h"
 #include "os/loop.h"
 
 struct lobby;
+struct retained;
 struct traffic;
 
 /* The bounds of the doors. From the settings; immutable. */
 struct door_limits {
-    size_t connections_max;    /* of all lobbies together */
-    size_t packet_max;         /* bytes of one MQTT packet */
-    size_t body_max;           /* bytes of one HTTP body */
-    size_t subscriptions_max;  /* of one session */
-    size_t queue_messages_max; /* messages that wait for one subscriber */
-    size_t queue_bytes_max;
+    size_t connections_max;     /* of all lobbies together */
+    size_t packet_max;          /* bytes of one MQTT packet */
+    size_t body_max;            /* bytes of one HTTP body */
+    size_t subscriptions_max;   /* of one session */
+    size_t sessions_max;        /* MQTT sessions of one lobby, those of clients that are away included */
+    struct outbox_limits queue; /* what one session is owed at the most */
+    uint32_t
+        expiry_max_s; /* the longest Session Expiry Interval that a client gets; 0: sessions end with connections */
+    size_t stream_bytes_max;   /* bytes that wait for the reader of a stream */
     uint16_t receive_max;      /* publishes of one session that wait for the store (MQTT 5.0, 3.2.2.3.3) */
     uint16_t keep_alive_max_s; /* longest that a client gets; also for those that ask for none */
     size_t handshakes_max;     /* TLS handshakes under way in one lobby */
@@ -106,9 +114,16 @@ struct lobby {
     struct reporter *reporter;
     const struct audiences *audiences;
     const struct assets *assets;
+    struct shares *shares;
+    struct retained *retained;
+    struct authenticator *authenticator;
     struct lobby *const *all; /* every lobby, this one too, by number */
     size_t all_count;
-    struct table sessions;   /* MQTT sessions by principal and client id; door/mqtt_session.h */
+    struct table sessions; /* MQTT sessions by principal and client id; door/mqtt_session.h */
+    struct mqtt_commons mqtt;
+    struct drain_order drain;
+    struct timer drain_tick;
+    size_t drain_next, drain_owed; /* the bucket of `sessions` that is next; tenths of sessions that are due */
     struct roll roll;        /* how many sessions each device holds here */
     struct list lines;       /* every connection of this loop */
     bool shut;               /* the server stops: a line that still arrives from another loop is ended, too */

@@ -1,138 +1,320 @@
-/* PUBLISH to a client: a bounded queue, a window of unacknowledged QoS 1 messages, and a line that is not written to
- * faster than the peer reads. A slow subscriber holds back itself only: past its bounds QoS 0 messages are dropped and
- * counted, and a QoS 1 message ends the session, so that nothing is lost in silence. */
+/* PUBLISH to a client: through the session's outbox, within the client's window, and no faster than its line takes it.
+ * A slow subscriber holds back itself only. What a session keeps is with the store before it is sent.
+ *
+ *   matched -> reserved -> (kept) -> sent -> PUBACK                      -> over
+ *                                         -> PUBREC -> (kept) -> PUBREL -> PUBCOMP -> over
+ *
+ * A full queue costs a message, by the policy of the settings; each one is counted and shown. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "door/mqtt_session.h"
+#include "door/mqtt_press.h"
 
 #include "base/memory.h"
 
+static const struct fault queue_full = {ERR_FULL,
+                                        "mqtt: the queue of a session that may not miss this message is full"};
+static const struct fault wrong_ack = {ERR_REFUSED,
+                                       "mqtt: an acknowledgement that does not fit the message's QoS (MQTT 5.0, 4.3)"};
+static const struct fault not_kept = {ERR_IO, "mqtt: what was released could not be kept"};
+
 enum {
-    LINE_HIGH = 65536, /* bytes queued in the line above which the rest waits here */
+    LINE_HIGH = 65536,    /* bytes queued in the line above which the rest waits here */
     WINDOW_MAX = 1024, /* unacknowledged messages, whatever the client allows */
-    HEAD_MAX = 327680, /* bytes of a PUBLISH without its payload: a topic, and properties as large as a packet */
 };
 
-struct delivery {
-    struct list place; /* in leaving, then in unacked */
-    struct message *message;
-    uint16_t packet_id;
-    uint8_t qos;
-};
-
-static void drop(struct delivery *d)
+static size_t size_of(const struct message *m)
 {
-    list_remove(&d->place);
-    message_drop(d->message);
-    mem_drop(d);
+    return m->topic.len + m->payload.len + m->properties.len;
 }
 
-/* False: it can never be sent to this client. */
-static bool send(struct mqtt_session *s, const struct delivery *d)
+void mqtt_count_dropped(struct mqtt_session *s, const char *why)
 {
-    SCOPED(buffer_drop) struct buffer head = {.max = HEAD_MAX};
-    struct mqtt_publish publish = {
-        .topic = d->message->topic, .payload = d->message->payload, .qos = d->qos, .packet_id = d->packet_id};
-    /* The properties that travel with a message are kept as they came; one codec judges them, here as there. */
-    if (s->version == MQTT_5 && mqtt_publish_properties(d->message->properties, &publish.properties))
+    s->dropped++;
+    counter_raise(&s->lobby->counts->messages_dropped, 1);
+    if (s->peer)
+        mqtt_report(s->peer, EVENT_SUBSCRIBER_SLOW, why, (struct bytes){NULL, 0});
+}
+
+/* ---- sending */
+
+static uint16_t window(const struct mqtt_peer *p)
+{
+    return p->receive_max < WINDOW_MAX ? p->receive_max : WINDOW_MAX;
+}
+
+static bool has_expired(const struct mqtt_session *s, const struct message *m)
+{
+    return m->expires_us && m->expires_us <= wall_us(loop_clock(s->lobby->loop));
+}
+
+static bool can_send(const struct mqtt_session *s)
+{
+    const struct mqtt_peer *p = s->peer;
+    return p && p->phase == PEER_OPEN && p->speaker.line && line_backlog(p->speaker.line) < LINE_HIGH;
+}
+
+static void send_pubrel(struct mqtt_session *s, uint16_t packet_id)
+{
+    if (s->peer && s->peer->phase == PEER_OPEN)
+        mqtt_send_ack(s->peer, MQTT_PUBREL, &(struct mqtt_ack){.packet_id = packet_id}, NULL);
+}
+
+static void released(struct mqtt_note *note, err failed)
+{
+    struct mqtt_session *s = note->session;
+    if (failed) { /* the client waits for PUBREL: it comes again, and with it this is tried again */
+        if (s->peer)
+            mqtt_bye(s->peer, MQTT_IMPLEMENTATION_SPECIFIC_ERROR, err_text(&not_kept));
+        return;
+    }
+    if (outbox_released(&s->outbox, note->number))
+        send_pubrel(s, outbox_packet_id(note->number));
+}
+
+static void release(struct mqtt_session *s, uint64_t number)
+{
+    struct write w = {.kind = WRITE_RELEASED,
+                      .now_us = wall_us(loop_clock(s->lobby->loop)),
+                      .as.delivery = {.session = s->number, .number = number}};
+    if (!s->kept) {
+        if (outbox_released(&s->outbox, number))
+            send_pubrel(s, outbox_packet_id(number));
+        return;
+    }
+    if (!mqtt_journal(s, write_plain(&w), &(struct mqtt_note){.done = released, .number = number}) && s->peer)
+        mqtt_bye(s->peer, MQTT_IMPLEMENTATION_SPECIFIC_ERROR, err_text(&not_kept));
+}
+
+static bool send_message(struct mqtt_session *s, const struct delivery *d, uint64_t number)
+{
+    struct mqtt_leaf leaf = {.message = d->message,
+                             .subscription_id = d->subscription_id,
+                             .packet_id = d->qos ? outbox_packet_id(number) : 0,
+                             .qos = d->qos,
+                             .retain = d->retain,
+                             .dup = d->state == DELIVERY_SENT};
+    if (!mqtt_print(s->peer, &leaf))
         return false;
-    if (mqtt_publish_size(&publish, s->version) > s->packet_max ||
-        mqtt_put_publish_head(&publish, mqtt_server_dialect(s), &head))
-        return false;
-    line_send(s->speaker.line, buffer_view(&head));
-    line_send(s->speaker.line, d->message->payload);
+    s->messages_out++;
+    counter_raise(&s->lobby->counts->messages_out[d->qos], 1);
     return true;
 }
 
-/* The next free packet identifier. Those in use were given in rising order, so the oldest is the first to be met. */
-static bool number(struct mqtt_session *s, struct delivery *d)
+/* One that was sent before is sent again whatever its age: the client may have half of the exchange (4.4). What the
+ * client cannot take counts as sent and acknowledged (3.1.2-25). */
+static void send_next(struct mqtt_session *s, const struct delivery *d, uint64_t number)
 {
-    uint16_t id = s->last_packet_id == UINT16_MAX ? 1 : (uint16_t)(s->last_packet_id + 1);
-    if (!list_empty(&s->unacked) && CONTAINER(s->unacked.next, struct delivery, place)->packet_id == id)
-        return false;
-    d->packet_id = s->last_packet_id = id;
-    return true;
-}
-
-static size_t window(const struct mqtt_session *s)
-{
-    return s->receive_max < WINDOW_MAX ? s->receive_max : WINDOW_MAX;
+    bool durable = d->durable;
+    if (d->state == DELIVERY_RELEASING || d->state == DELIVERY_RELEASED) {
+        bool again = d->state == DELIVERY_RELEASING;
+        outbox_sent(&s->outbox, number);
+        if (again)
+            release(s, number);
+        else
+            send_pubrel(s, outbox_packet_id(number));
+        return;
+    }
+    bool expired = d->state == DELIVERY_WAITING && has_expired(s, d->message);
+    if (!expired && send_message(s, d, number)) {
+        outbox_sent(&s->outbox, number);
+        return;
+    }
+    if (!expired)
+        mqtt_count_dropped(s, "a message was larger than this client takes");
+    else
+        counter_raise(&s->lobby->counts->messages_dropped, 1);
+    outbox_skip(&s->outbox, number);
+    if (durable)
+        mqtt_journal_delivered(s, number);
 }
 
 void mqtt_deliver_more(struct mqtt_session *s)
 {
-    while (s->phase == SESSION_OPEN && !list_empty(&s->leaving) && line_backlog(s->speaker.line) < LINE_HIGH) {
-        struct delivery *d = CONTAINER(s->leaving.next, struct delivery, place);
-        if (d->qos && (s->unacked_count >= window(s) || !number(s, d)))
+    uint64_t number;
+    while (can_send(s)) {
+        const struct delivery *d = outbox_next(&s->outbox, window(s->peer), &number);
+        if (!d)
             return;
-        s->leaving_count--;
-        s->leaving_bytes -= d->message->payload.len;
-        /* What the client cannot take counts as sent and acknowledged (MQTT 5.0, 3.1.2-25). */
-        bool sent = send(s, d);
-        counter_raise(sent ? &s->lobby->counts->messages_out[d->qos] : &s->lobby->counts->messages_dropped, 1);
-        if (!sent || !d->qos) {
-            drop(d);
-            continue;
-        }
-        list_remove(&d->place);
-        list_append(&s->unacked, &d->place);
-        s->unacked_count++;
+        send_next(s, d, number);
     }
 }
 
-static bool is_full(const struct mqtt_session *s, const struct message *message)
+/* ---- taking */
+
+/* Makes room by the policy. False: there is none. */
+static bool make_room(struct mqtt_session *s, size_t bytes)
 {
-    const struct door_limits *limits = s->lobby->limits;
-    return s->leaving_count >= limits->queue_messages_max ||
-           s->leaving_bytes + message->payload.len > limits->queue_bytes_max;
+    const struct outbox_limits *limits = &s->lobby->mqtt.queue;
+    while (!outbox_has_room(&s->outbox, limits, bytes)) {
+        struct shed shed;
+        if (outbox_shed(&s->outbox, limits, bytes, &shed))
+            return false;
+        mqtt_count_dropped(s, "its queue was full: the oldest message in it was dropped");
+        if (shed.durable)
+            mqtt_journal_delivered(s, shed.number);
+    }
+    return true;
 }
 
-static void overflow(struct mqtt_session *s, uint8_t qos)
+static err take(struct mqtt_session *s, const struct mqtt_gift *gift, enum delivery_state state, uint64_t *number)
 {
-    counter_raise(&s->lobby->counts->messages_dropped, 1);
-    mqtt_report(s, EVENT_SUBSCRIBER_SLOW,
-                qos ? "a QoS 1 message found its queue full: the session was ended"
-                    : "a QoS 0 message found its queue full and was dropped",
-                (struct bytes){NULL, 0});
-    if (qos)
-        mqtt_bye(s, MQTT_QUOTA_EXCEEDED, "the queue of messages that wait for this client is full");
+    struct delivery d = {.message = gift->message,
+                         .subscription_id = gift->subscription_id & 0xFFFFFFF,
+                         .qos = gift->qos & 3u,
+                         .retain = gift->retain,
+                         .durable = gift->qos && s->kept,
+                         .state = (uint8_t)state};
+    if (!make_room(s, size_of(gift->message)))
+        return &queue_full;
+    return outbox_add(&s->outbox, &d, number);
 }
 
-void mqtt_deliver(struct mqtt_session *s, struct message *message, uint8_t qos)
+void mqtt_settle(struct promiser *self, uint64_t number, enum offer_outcome outcome)
 {
-    if (s->phase != SESSION_OPEN || !principal_may_hear(&s->who, message->topic))
-        return;
-    struct delivery *d = is_full(s, message) ? NULL : MEM_NEW(struct delivery);
-    if (!d) {
-        overflow(s, qos);
+    struct mqtt_session *s = CONTAINER(self, struct mqtt_session, promiser);
+    if (outcome == OFFER_KEPT)
+        outbox_commit(&s->outbox, number);
+    else
+        outbox_cancel(&s->outbox, number);
+    mqtt_deliver_more(s);
+    s->busy--;
+    mqtt_release_session(s);
+}
+
+void mqtt_offer(struct mqtt_session *s, const struct mqtt_gift *gift, struct offer *offer)
+{
+    uint64_t number;
+    err failed = take(s, gift, DELIVERY_RESERVED, &number);
+    if (failed && s->lobby->mqtt.queue.policy != OVERFLOW_REFUSE) {
+        mqtt_count_dropped(s, "its queue was full: a message was dropped");
         return;
     }
-    d->message = message_share(message);
-    d->qos = qos;
-    list_append(&s->leaving, &d->place);
-    s->leaving_count++;
-    s->leaving_bytes += message->payload.len;
+    struct client_delivery promise = {.session = s->kept ? s->number : 0,
+                                      .number = number,
+                                      .subscription_id = gift->subscription_id,
+                                      .qos = gift->qos,
+                                      .retain = gift->retain};
+    if (!failed && (failed = offer_promise(offer, &s->promiser, &promise)))
+        outbox_cancel(&s->outbox, number);
+    if (failed)
+        offer->failed = failed;
+    else
+        s->busy++;
+}
+
+static void given(struct mqtt_note *note, err failed)
+{
+    struct mqtt_session *s = note->session;
+    if (failed) {
+        outbox_cancel(&s->outbox, note->number);
+        mqtt_count_dropped(s, "a message could not be kept for it");
+    } else {
+        outbox_commit(&s->outbox, note->number);
+    }
     mqtt_deliver_more(s);
 }
 
-err mqtt_on_puback(struct mqtt_session *s, const struct mqtt_ack *ack)
+/* Not offered before it was published (a retained one, or a subscription that is younger than the offer): kept now. */
+static void keep_first(struct mqtt_session *s, const struct mqtt_gift *gift)
 {
-    list_each (at, &s->unacked) {
-        struct delivery *d = CONTAINER(at, struct delivery, place);
-        if (d->packet_id != ack->packet_id)
-            continue;
-        drop(d);
-        s->unacked_count--;
-        mqtt_deliver_more(s);
-        return OK;
+    struct client_delivery delivery = {
+        .session = s->number, .subscription_id = gift->subscription_id, .qos = gift->qos, .retain = gift->retain};
+    if (take(s, gift, DELIVERY_RESERVED, &delivery.number)) {
+        mqtt_count_dropped(s, "its queue was full: a message was dropped");
+        return;
     }
-    return OK; /* for a message we no longer know: nothing is lost by it */
+    struct write *w = write_deliveries(gift->message, &delivery, 1, wall_us(loop_clock(s->lobby->loop)));
+    if (mqtt_journal(s, w, &(struct mqtt_note){.done = given, .number = delivery.number}))
+        return;
+    outbox_cancel(&s->outbox, delivery.number);
+    mqtt_count_dropped(s, "a message could not be kept for it");
 }
 
-void mqtt_forget_deliveries(struct mqtt_session *s)
+/* Nothing waits before it. */
+static void send_at_once(struct mqtt_session *s, const struct mqtt_gift *gift)
 {
-    for (struct list *at = list_take(&s->leaving); at; at = list_take(&s->leaving))
-        drop(CONTAINER(at, struct delivery, place));
-    for (struct list *at = list_take(&s->unacked); at; at = list_take(&s->unacked))
-        drop(CONTAINER(at, struct delivery, place));
-    s->leaving_count = s->leaving_bytes = s->unacked_count = 0;
+    struct delivery d = {
+        .message = gift->message, .retain = gift->retain, .subscription_id = gift->subscription_id & 0xFFFFFFF};
+    if (!send_message(s, &d, 0))
+        mqtt_count_dropped(s, "a message was larger than this client takes");
+}
+
+void mqtt_deliver(struct mqtt_session *s, const struct mqtt_gift *gift)
+{
+    uint64_t number;
+    if (gift->qos && s->kept) {
+        keep_first(s, gift);
+        return;
+    }
+    if (!s->peer)
+        return; /* QoS 0 is for those who listen */
+    if (!gift->qos && can_send(s) && outbox_count(&s->outbox) == outbox_under_way(&s->outbox)) {
+        send_at_once(s, gift);
+        return;
+    }
+    if (take(s, gift, DELIVERY_WAITING, &number)) {
+        mqtt_count_dropped(s, "its queue was full: a message was dropped");
+        return;
+    }
+    mqtt_deliver_more(s);
+}
+
+/* ---- acknowledgements */
+
+static void over(struct mqtt_session *s, const struct delivery *d, uint64_t number)
+{
+    bool durable = d->durable;
+    outbox_done(&s->outbox, number);
+    if (durable)
+        mqtt_journal_delivered(s, number);
+    mqtt_deliver_more(s);
+}
+
+err mqtt_on_puback(struct mqtt_peer *p, const struct mqtt_ack *ack)
+{
+    uint64_t number;
+    const struct delivery *d = outbox_find(&p->session->outbox, ack->packet_id, &number);
+    if (!d)
+        return OK; /* for a message we no longer know: nothing is lost by it */
+    if (d->qos != 1)
+        return &wrong_ack;
+    over(p->session, d, number);
+    return OK;
+}
+
+err mqtt_on_pubrec(struct mqtt_peer *p, const struct mqtt_ack *ack)
+{
+    uint64_t number;
+    struct mqtt_session *s = p->session;
+    const struct delivery *d = outbox_find(&s->outbox, ack->packet_id, &number);
+    if (d && d->qos != 2)
+        return &wrong_ack;
+    if (!d) { /* 4.3.3: it is told that there is nothing to wait for */
+        mqtt_send_ack(p, MQTT_PUBREL,
+                      &(struct mqtt_ack){.packet_id = ack->packet_id, .reason = MQTT_PACKET_IDENTIFIER_NOT_FOUND},
+                      NULL);
+        return OK;
+    }
+    if (ack->reason >= MQTT_UNSPECIFIED_ERROR) {
+        over(s, d, number);
+        return OK;
+    }
+    if (d->state == DELIVERY_RELEASED) {
+        send_pubrel(s, ack->packet_id);
+    } else if (d->state == DELIVERY_SENT) {
+        outbox_releasing(&s->outbox, number);
+        release(s, number);
+    }
+    return OK;
+}
+
+err mqtt_on_pubcomp(struct mqtt_peer *p, const struct mqtt_ack *ack)
+{
+    uint64_t number;
+    const struct delivery *d = outbox_find(&p->session->outbox, ack->packet_id, &number);
+    if (!d)
+        return OK;
+    if (d->state != DELIVERY_RELEASED)
+        return &wrong_ack;
+    over(p->session, d, number);
+    return OK;
 }

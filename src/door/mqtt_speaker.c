@@ -1,4 +1,4 @@
-/* The MQTT speaker: packets in, one table from packet type to handler, and every way that a session ends.
+/* The MQTT speaker: packets in, one table from packet type to handler, packets out, and every way that a peer ends.
  *
  *   bytes -> mqtt_frame -> mqtt_decode -> the handler of its type -> request -> flow -> answer
  *
@@ -16,193 +16,240 @@ static const struct fault no_memory = {ERR_MEMORY, "mqtt: no memory for a sessio
 static const struct fault connect_first = {ERR_REFUSED, "mqtt: the first packet must be CONNECT (MQTT 5.0, 3.1)"};
 static const struct fault connect_again = {ERR_REFUSED, "mqtt: a second CONNECT (MQTT 5.0, 3.1.0-2)"};
 static const struct fault not_for_servers = {ERR_REFUSED, "mqtt: a packet that only servers send"};
-static const struct fault no_qos_2 = {ERR_UNSUPPORTED, "mqtt: QoS 2 is not offered"};
-static const struct fault no_method = {ERR_REFUSED,
-                                       "mqtt: AUTH without an authentication method in CONNECT (MQTT 5.0, 4.12)"};
+static const struct fault late_expiry = {
+    ERR_REFUSED, "mqtt: DISCONNECT gives an expiry to a session that CONNECT gave none (MQTT 5.0, 3.14.2.2.2)"};
 
 static const struct speech speech;
 
-struct mqtt_dialect mqtt_server_dialect(const struct mqtt_session *s)
+struct mqtt_dialect mqtt_server_dialect(const struct mqtt_peer *p)
 {
-    return (struct mqtt_dialect){s->version, MQTT_FROM_SERVER};
+    return (struct mqtt_dialect){p->version, MQTT_FROM_SERVER};
 }
 
-static bool encode(const struct mqtt_session *s, const struct mqtt_packet *packet, struct buffer *out)
+/* ---- packets out */
+
+static bool encode(struct mqtt_peer *p, const struct mqtt_packet *packet)
 {
+    struct buffer *out = &p->lobby->mqtt.scratch;
     buffer_clear(out);
-    return !mqtt_encode(packet, mqtt_server_dialect(s), out) && out->len <= s->packet_max;
+    return !mqtt_encode(packet, mqtt_server_dialect(p), out) && out->len <= p->packet_max;
 }
 
 static void forget_reason_string(struct mqtt_packet *p)
 {
     if (p->type == MQTT_CONNACK)
         p->as.connack.properties.present &= ~MQTT_HAS(REASON_STRING);
-    if (p->type == MQTT_PUBACK)
+    if (p->type >= MQTT_PUBACK && p->type <= MQTT_PUBCOMP)
         p->as.ack.properties.present &= ~MQTT_HAS(REASON_STRING);
     if (p->type == MQTT_DISCONNECT)
         p->as.ending.properties.present &= ~MQTT_HAS(REASON_STRING);
 }
 
-void mqtt_send(struct mqtt_session *s, const struct mqtt_packet *packet)
+void mqtt_send(struct mqtt_peer *p, const struct mqtt_packet *packet)
 {
-    SCOPED(buffer_drop) struct buffer out = {.max = 65536 + PAYLOAD_MAX};
-    if (!s->speaker.line)
+    if (!p->speaker.line)
         return;
-    bool fits = encode(s, packet, &out);
+    bool fits = encode(p, packet);
     if (!fits) { /* MQTT 5.0, 3.2.2.3.9, 3.4.2.2.2, 3.14.2.2.3 */
         struct mqtt_packet brief = *packet;
         forget_reason_string(&brief);
-        fits = encode(s, &brief, &out);
+        fits = encode(p, &brief);
     }
     if (fits) {
-        line_send(s->speaker.line, buffer_view(&out));
+        line_send(p->speaker.line, buffer_view(&p->lobby->mqtt.scratch));
         return;
     }
-    s->phase = SESSION_OVER;
-    line_end(s->speaker.line);
+    p->phase = PEER_OVER;
+    line_end(p->speaker.line);
 }
 
-void mqtt_report(struct mqtt_session *s, enum event_kind kind, const char *why, struct bytes topic)
+void mqtt_send_ack(struct mqtt_peer *p, enum mqtt_type type, const struct mqtt_ack *ack, const char *why)
 {
-    const char *device = s->who.kind == PRINCIPAL_DEVICE ? s->who.id : "";
-    s->lobby->reporter->report(s->lobby->reporter, &(struct report){kind, device, s->peer, why, topic});
+    if (!p->speaker.line)
+        return;
+    if (!ack->reason) { /* the hot path: type, length 2, packet identifier (3.4.2.1) */
+        uint8_t first = (uint8_t)((unsigned)type << 4 | (type == MQTT_PUBREL ? 2u : 0));
+        const uint8_t packet[] = {first, 2, (uint8_t)(ack->packet_id >> 8), (uint8_t)ack->packet_id};
+        line_send(p->speaker.line, bytes_of(packet, sizeof packet));
+        return;
+    }
+    struct mqtt_packet packet = {.type = type, .as.ack = *ack};
+    if (why && !p->no_reasons) {
+        packet.as.ack.properties.present = MQTT_HAS(REASON_STRING);
+        packet.as.ack.properties.reason_string = bytes_of_text(why);
+    }
+    mqtt_send(p, &packet);
 }
 
-void mqtt_bye(struct mqtt_session *s, enum mqtt_reason reason, const char *why)
+void mqtt_report(struct mqtt_peer *p, enum event_kind kind, const char *why, struct bytes topic)
 {
-    if (s->phase == SESSION_OVER || !s->speaker.line)
+    const char *device = p->who.kind == PRINCIPAL_DEVICE ? p->who.id : "";
+    p->lobby->reporter->report(p->lobby->reporter, &(struct report){kind, device, p->address, why, topic});
+}
+
+void mqtt_bye_to(struct mqtt_peer *p, enum mqtt_reason reason, const char *why, struct bytes reference)
+{
+    if (p->phase == PEER_OVER || !p->speaker.line)
         return;
     /* 3.1.1 servers have no DISCONNECT: they close the connection (3.1.1, 4.8). */
-    if (s->phase == SESSION_OPEN && s->version == MQTT_5)
-        mqtt_send(s, &(struct mqtt_packet){.type = MQTT_DISCONNECT,
-                                           .as.ending = {.reason = reason,
-                                                         .properties = {.present = MQTT_HAS(REASON_STRING),
-                                                                        .reason_string = bytes_of_text(why)}}});
-    s->phase = SESSION_OVER;
-    line_end(s->speaker.line);
+    if (p->phase == PEER_OPEN && p->version == MQTT_5) {
+        struct mqtt_packet packet = {
+            .type = MQTT_DISCONNECT,
+            .as.ending = {.reason = reason,
+                          .properties = {.reason_string = bytes_of_text(why), .server_reference = reference}}};
+        packet.as.ending.properties.present =
+            MQTT_HAS(REASON_STRING) | (reference.len ? MQTT_HAS(SERVER_REFERENCE) : 0);
+        mqtt_send(p, &packet);
+    }
+    p->phase = PEER_OVER;
+    line_end(p->speaker.line);
+}
+
+void mqtt_bye(struct mqtt_peer *p, enum mqtt_reason reason, const char *why)
+{
+    mqtt_bye_to(p, reason, why, (struct bytes){NULL, 0});
 }
 
 /* ---- packets in */
 
-static err on_publish(struct mqtt_session *s, const struct mqtt_packet *p)
+static err on_publish(struct mqtt_peer *p, const struct mqtt_packet *packet)
 {
-    return mqtt_on_publish(s, &p->as.publish);
+    return mqtt_on_publish(p, &packet->as.publish);
 }
 
-static err on_subscribe(struct mqtt_session *s, const struct mqtt_packet *p)
+static err on_subscribe(struct mqtt_peer *p, const struct mqtt_packet *packet)
 {
-    return mqtt_on_subscribe(s, &p->as.subscribe);
+    return mqtt_on_subscribe(p, &packet->as.subscribe);
 }
 
-static err on_unsubscribe(struct mqtt_session *s, const struct mqtt_packet *p)
+static err on_unsubscribe(struct mqtt_peer *p, const struct mqtt_packet *packet)
 {
-    return mqtt_on_unsubscribe(s, &p->as.subscribe);
+    return mqtt_on_unsubscribe(p, &packet->as.subscribe);
 }
 
-static err on_puback(struct mqtt_session *s, const struct mqtt_packet *p)
+static err on_puback(struct mqtt_peer *p, const struct mqtt_packet *packet)
 {
-    return mqtt_on_puback(s, &p->as.ack);
+    return mqtt_on_puback(p, &packet->as.ack);
 }
 
-static err on_pingreq(struct mqtt_session *s, const struct mqtt_packet *p)
+static err on_pubrec(struct mqtt_peer *p, const struct mqtt_packet *packet)
 {
-    mqtt_send(s, &(struct mqtt_packet){.type = MQTT_PINGRESP});
+    return mqtt_on_pubrec(p, &packet->as.ack);
+}
+
+static err on_pubrel(struct mqtt_peer *p, const struct mqtt_packet *packet)
+{
+    return mqtt_on_pubrel(p, &packet->as.ack);
+}
+
+static err on_pubcomp(struct mqtt_peer *p, const struct mqtt_packet *packet)
+{
+    return mqtt_on_pubcomp(p, &packet->as.ack);
+}
+
+static err on_auth(struct mqtt_peer *p, const struct mqtt_packet *packet)
+{
+    return mqtt_on_auth(p, &packet->as.ending);
+}
+
+static err on_pingreq(struct mqtt_peer *p, const struct mqtt_packet *packet)
+{
+    mqtt_send(p, &(struct mqtt_packet){.type = MQTT_PINGRESP});
     return OK;
 }
 
-/* A client's good-bye: its will is forgotten, unless it asks for it (MQTT 5.0, 3.14.4). */
-static err on_disconnect(struct mqtt_session *s, const struct mqtt_packet *p)
+/* A client's good-bye. Its will is forgotten by a normal one only (MQTT 5.0, 3.14.4-3). */
+static err on_disconnect(struct mqtt_peer *p, const struct mqtt_packet *packet)
 {
-    if (p->as.ending.reason != MQTT_DISCONNECT_WITH_WILL) {
-        message_drop(s->will);
-        s->will = NULL;
+    const struct mqtt_ending *ending = &packet->as.ending;
+    if (ending->properties.present & MQTT_HAS(SESSION_EXPIRY)) {
+        if (!p->session->expiry_s && ending->properties.session_expiry)
+            return &late_expiry;
+        p->session->expiry_s = mqtt_expiry(p->lobby, ending->properties.session_expiry);
     }
-    s->phase = SESSION_OVER;
-    line_end(s->speaker.line);
+    p->said_goodbye = ending->reason == MQTT_NORMAL_DISCONNECTION;
+    p->phase = PEER_OVER;
+    line_end(p->speaker.line);
     return OK;
 }
 
-static err refuse_connect(struct mqtt_session *s, const struct mqtt_packet *p)
+static err refuse_connect(struct mqtt_peer *p, const struct mqtt_packet *packet)
 {
     return &connect_again;
 }
 
-static err refuse_qos_2(struct mqtt_session *s, const struct mqtt_packet *p)
-{
-    return &no_qos_2;
-}
-
-static err refuse_auth(struct mqtt_session *s, const struct mqtt_packet *p)
-{
-    return &no_method;
-}
-
-static err (*const handlers[])(struct mqtt_session *s, const struct mqtt_packet *p) = {
-    [MQTT_CONNECT] = refuse_connect,   [MQTT_PUBLISH] = on_publish,         [MQTT_PUBACK] = on_puback,
-    [MQTT_PUBREC] = refuse_qos_2,      [MQTT_PUBREL] = refuse_qos_2,        [MQTT_PUBCOMP] = refuse_qos_2,
-    [MQTT_SUBSCRIBE] = on_subscribe,   [MQTT_UNSUBSCRIBE] = on_unsubscribe, [MQTT_PINGREQ] = on_pingreq,
-    [MQTT_DISCONNECT] = on_disconnect, [MQTT_AUTH] = refuse_auth,           [MQTT_CONNACK] = NULL,
+static err (*const handlers[])(struct mqtt_peer *p, const struct mqtt_packet *packet) = {
+    [MQTT_CONNECT] = refuse_connect, [MQTT_PUBLISH] = on_publish,
+    [MQTT_PUBACK] = on_puback,       [MQTT_PUBREC] = on_pubrec,
+    [MQTT_PUBREL] = on_pubrel,       [MQTT_PUBCOMP] = on_pubcomp,
+    [MQTT_SUBSCRIBE] = on_subscribe, [MQTT_UNSUBSCRIBE] = on_unsubscribe,
+    [MQTT_PINGREQ] = on_pingreq,     [MQTT_DISCONNECT] = on_disconnect,
+    [MQTT_AUTH] = on_auth,           [MQTT_CONNACK] = NULL,
 };
 
-static err dispatch(struct mqtt_session *s, const struct mqtt_packet *packet, bool *again)
+static err dispatch(struct mqtt_peer *p, const struct mqtt_packet *packet, bool *again)
 {
-    if (s->phase == SESSION_NEW)
-        return packet->type == MQTT_CONNECT ? mqtt_on_connect(s, &packet->as.connect, again) : &connect_first;
+    if (p->phase == PEER_NEW)
+        return packet->type == MQTT_CONNECT ? mqtt_on_connect(p, &packet->as.connect, again) : &connect_first;
     if ((size_t)packet->type >= sizeof handlers / sizeof *handlers || !handlers[packet->type])
         return &not_for_servers;
-    return handlers[packet->type](s, packet);
+    return handlers[packet->type](p, packet);
 }
 
 /* MQTT 5.0, 3.1.2.10: one and a half times the agreed time without any packet ends the session. */
-static void expect_more(struct mqtt_session *s)
+void mqtt_expect_more(struct mqtt_peer *p)
 {
-    if (s->phase == SESSION_OPEN && s->speaker.line)
-        s->speaker.line->calls->patience(s->speaker.line, (int64_t)s->keep_alive_s * 1500);
+    if (p->phase == PEER_OPEN && p->speaker.line)
+        p->speaker.line->calls->patience(p->speaker.line, (int64_t)p->keep_alive_s * 1500);
 }
 
 /* A CONNECT that cannot be read is still answered, in its version where that is known (3.1.4, 4.13). */
-static void refuse(struct mqtt_session *s, err failed)
+static void refuse(struct mqtt_peer *p, err failed)
 {
     enum mqtt_reason reason = mqtt_reason_for(failed);
-    if (failed == &no_qos_2)
-        reason = MQTT_QOS_NOT_SUPPORTED;
-    mqtt_report(s, EVENT_PROTOCOL_ERROR, err_text(failed), (struct bytes){NULL, 0});
-    if (s->phase == SESSION_NEW && s->version)
-        mqtt_send(s, &(struct mqtt_packet){.type = MQTT_CONNACK, .as.connack = {.reason = reason}});
-    mqtt_bye(s, reason, err_text(failed));
+    mqtt_report(p, EVENT_PROTOCOL_ERROR, err_text(failed), (struct bytes){NULL, 0});
+    if (p->phase == PEER_NEW && p->version)
+        mqtt_send(p, &(struct mqtt_packet){.type = MQTT_CONNACK, .as.connack = {.reason = reason}});
+    mqtt_bye(p, reason, err_text(failed));
 }
 
-static err take_packet(struct mqtt_session *s, const struct mqtt_frame *frame, bool *again)
+static err take_packet(struct mqtt_peer *p, const struct mqtt_frame *frame, bool *again)
 {
-    struct mqtt_packet packet = {0};
-    err failed = mqtt_decode(frame, (struct mqtt_dialect){s->version, MQTT_FROM_CLIENT}, &packet);
-    if (failed && s->phase == SESSION_NEW && frame->type == MQTT_CONNECT)
-        s->version = packet.as.connect.version; /* the refusal is said in it */
-    return failed ? failed : dispatch(s, &packet, again);
+    struct mqtt_packet packet;
+    err failed = mqtt_decode(frame, (struct mqtt_dialect){p->version, MQTT_FROM_CLIENT}, &packet);
+    if (failed && p->phase == PEER_NEW && frame->type == MQTT_CONNECT)
+        p->version = packet.as.connect.version; /* the refusal is said in it */
+    return failed ? failed : dispatch(p, &packet, again);
+}
+
+static bool listens(const struct mqtt_peer *p)
+{
+    return (p->phase == PEER_NEW || p->phase == PEER_OPEN) && !p->held;
 }
 
 static err hear(struct speaker *speaker, struct bytes in, size_t *used)
 {
-    struct mqtt_session *s = CONTAINER(speaker, struct mqtt_session, speaker);
+    struct mqtt_peer *p = CONTAINER(speaker, struct mqtt_peer, speaker);
     err failed = OK;
-    s->lobby = speaker->line->lobby; /* CONNECT may have moved it here */
-    while (s->phase != SESSION_OVER && s->phase != SESSION_ASKING && !s->held) {
+    p->lobby = speaker->line->lobby; /* CONNECT may have moved it here */
+    p->busy++;                       /* a session that is taken over or refused may release it */
+    while (listens(p)) {
         struct mqtt_frame frame;
         bool again = false;
-        failed = mqtt_frame(in, s->lobby->limits->packet_max, &frame);
+        failed = mqtt_frame(in, p->lobby->limits->packet_max, &frame);
         if (failed)
             break;
-        failed = take_packet(s, &frame, &again);
-        if (again)
-            return OK;
-        if (failed)
+        failed = take_packet(p, &frame, &again);
+        if (again || failed)
             break;
         *used += frame.size;
         in = bytes_from(in, frame.size);
-        expect_more(s);
     }
+    if (*used)
+        mqtt_expect_more(p);
     if (failed && !err_is(failed, ERR_AGAIN))
-        refuse(s, failed);
+        refuse(p, failed);
+    p->busy--;
     return OK;
 }
 
@@ -210,94 +257,102 @@ static err hear(struct speaker *speaker, struct bytes in, size_t *used)
 
 static void tired(struct speaker *speaker)
 {
-    struct mqtt_session *s = CONTAINER(speaker, struct mqtt_session, speaker);
-    if (s->held) { /* it is we who do not read */
-        expect_more(s);
+    struct mqtt_peer *p = CONTAINER(speaker, struct mqtt_peer, speaker);
+    if (p->held) { /* it is we who do not read */
+        mqtt_expect_more(p);
         return;
     }
-    mqtt_bye(s, MQTT_KEEP_ALIVE_TIMEOUT, "the keep-alive time passed without a packet");
-    s->phase = SESSION_OVER;
-    if (s->speaker.line)
-        line_end(s->speaker.line);
+    mqtt_bye(p, MQTT_KEEP_ALIVE_TIMEOUT, "the keep-alive time passed without a packet");
+    p->phase = PEER_OVER;
+    if (p->speaker.line)
+        line_end(p->speaker.line);
 }
 
 static void drained(struct speaker *speaker)
 {
-    mqtt_deliver_more(CONTAINER(speaker, struct mqtt_session, speaker));
+    struct mqtt_peer *p = CONTAINER(speaker, struct mqtt_peer, speaker);
+    if (p->session)
+        mqtt_deliver_more(p->session);
 }
+
+/* BYE on its way. */
+struct farewell {
+    struct request request;
+    struct mqtt_peer *peer;
+};
 
 static void gone(struct request *r)
 {
-    struct mqtt_session *s = CONTAINER(r, struct mqtt_session, hello);
-    s->busy--;
-    mqtt_release(s);
+    struct farewell *f = CONTAINER(r, struct farewell, request);
+    struct mqtt_peer *p = f->peer;
+    mem_drop(f);
+    p->busy--;
+    mqtt_release(p);
 }
 
-void mqtt_leave(struct mqtt_session *s)
+void mqtt_leave(struct mqtt_peer *p)
 {
-    struct roll_left left = s->enrolled ? roll_leave(&s->lobby->roll, s->who.id) : (struct roll_left){0, false};
-    s->enrolled = false;
+    struct roll_left left = p->enrolled ? roll_leave(&p->lobby->roll, p->who.id) : (struct roll_left){0, false};
+    p->enrolled = false;
     /* One that was refused may still be the last to go, after another whose presence it held up. */
-    if (!s->present && !left.present) {
-        mqtt_release(s);
+    struct farewell *f = p->present || left.present ? MEM_NEW(struct farewell) : NULL;
+    if (p->present)
+        counter_lower(&p->lobby->counts->sessions_now, 1);
+    if (!f) {
+        p->present = false;
+        mqtt_release(p);
         return;
     }
-    bool was_present = s->present;
-    if (was_present)
-        counter_lower(&s->lobby->counts->sessions_now, 1);
-    s->present = false;
-    s->hello = (struct request){.verb = VERB_BYE,
-                                .who = &s->who,
-                                .peer = s->peer,
-                                .done = gone,
-                                .resource = bytes_of_text(was_present ? s->client_id : ""),
-                                .sessions_left = left.sessions};
-    s->busy++;
-    flow_begin(&s->lobby->flow, &s->hello);
+    f->peer = p;
+    request_open(&f->request, VERB_BYE, &p->who, p->address);
+    f->request.done = gone;
+    f->request.sessions_left = left.sessions;
+    f->request.resource = p->present ? bytes_of_text(p->client_id ? p->client_id : "") : (struct bytes){NULL, 0};
+    p->present = false;
+    p->busy++;
+    flow_begin(&p->lobby->flow, &f->request);
 }
 
 static void lost(struct speaker *speaker)
 {
-    struct mqtt_session *s = CONTAINER(speaker, struct mqtt_session, speaker);
-    s->speaker.line = NULL;
-    s->phase = SESSION_OVER;
-    s->busy++; /* the will may be refused at once, and must not end the session under our feet */
-    mqtt_forget_subscriptions(s);
-    mqtt_forget_deliveries(s);
-    mqtt_forget_session(s);
-    mqtt_publish_will(s);
-    s->busy--;
-    if (!s->asking)
-        mqtt_leave(s);
+    struct mqtt_peer *p = CONTAINER(speaker, struct mqtt_peer, speaker);
+    p->speaker.line = NULL;
+    p->phase = PEER_OVER;
+    p->busy++;
+    mqtt_detach(p);
+    mqtt_forget_aliases(p);
+    p->busy--;
+    if (p->asking)
+        return; /* HELLO's answer leaves */
+    mqtt_forget_arrival(p);
+    mqtt_leave(p);
 }
 
-void mqtt_release(struct mqtt_session *s)
+void mqtt_release(struct mqtt_peer *p)
 {
-    if (s->speaker.line || s->busy)
+    if (p->speaker.line || p->busy)
         return;
-    message_drop(s->will);
-    table_close(&s->subscriptions);
-    mem_drop(s);
+    mqtt_forget_aliases(p);
+    mem_drop(p->client_id);
+    mem_drop(p->method);
+    mem_drop(p);
 }
 
 static const struct speech speech = {"mqtt", hear, drained, tired, lost};
 
 err mqtt_speak(struct line *line, struct speaker **out)
 {
-    struct mqtt_session *s = MEM_NEW(struct mqtt_session);
-    if (!s)
+    struct mqtt_peer *p = MEM_NEW(struct mqtt_peer);
+    if (!p)
         return &no_memory;
-    *s = (struct mqtt_session){.speaker = {&speech, line},
-                               .lobby = line->lobby,
-                               .who = line->who,
-                               .packet_max = UINT32_MAX,
-                               .receive_max = UINT16_MAX};
-    IGNORE(text_copy(bytes_of_text(line->peer), s->peer, sizeof s->peer));
-    table_open(&s->subscriptions, line->lobby->limits->subscriptions_max, line->lobby->sessions.seed);
-    list_open(&s->arriving);
-    list_open(&s->leaving);
-    list_open(&s->unacked);
-    *out = &s->speaker;
+    p->speaker = (struct speaker){&speech, line};
+    p->lobby = line->lobby;
+    p->who = line->who;
+    p->packet_max = UINT32_MAX;
+    p->receive_max = UINT16_MAX;
+    IGNORE(text_copy(bytes_of_text(line->peer), p->address, sizeof p->address));
+    list_open(&p->arriving);
+    *out = &p->speaker;
     return OK;
 }
 

@@ -1,134 +1,410 @@
-/* SUBSCRIBE and UNSUBSCRIBE. */
+/* SUBSCRIBE and UNSUBSCRIBE. SUBACK leaves when the subscriptions are kept (where the session is) and when every loop
+ * knows the shared ones, so that nothing published from then on is missed; retained messages follow it. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "door/mqtt_session.h"
 
 #include "base/memory.h"
 #include "core/topic.h"
+#include "session/retained.h"
 
 #include <string.h>
 
 static const struct fault no_memory = {ERR_MEMORY, "mqtt: no memory for a subscription"};
+static const struct fault shared_local = {ERR_REFUSED, "mqtt: a shared subscription with No Local (MQTT 5.0, 3.8.3.1)"};
 
-enum { REASONS_MAX = 4096 }; /* filters in one packet */
+enum { REASONS_MAX = 65536 }; /* filters in one packet: as many as fit in */
 
-struct watch {
-    struct table_node place; /* in the session's subscriptions */
-    struct subscription subscription;
-    struct mqtt_session *session;
-    uint8_t qos;
-    bool no_local;
-    size_t filter_len;
-    uint8_t filter[];
-};
+/* ---- a watch */
 
 static void deliver(struct subscription *self, struct message *message)
 {
-    struct watch *w = CONTAINER(self, struct watch, subscription);
-    if (w->no_local && message->source == (uintptr_t)w->session)
+    const struct mqtt_watch *w = CONTAINER(self, struct mqtt_watch, subscription);
+    struct mqtt_session *s = w->session;
+    if ((w->how.flags & CLIENT_WATCH_NO_LOCAL && message->source == s->number) ||
+        !principal_may_hear(&s->who, message->topic))
         return;
-    mqtt_deliver(w->session, message, message->qos < w->qos ? message->qos : w->qos);
+    struct mqtt_gift gift = {.message = message,
+                             .subscription_id = w->how.subscription_id,
+                             .qos = message->qos < w->how.qos ? message->qos : w->how.qos,
+                             .retain = message->retain && w->how.flags & CLIENT_WATCH_AS_PUBLISHED};
+    mqtt_deliver(s, &gift);
 }
 
-static struct watch *find(const struct mqtt_session *s, struct bytes filter)
+static void offer(struct subscription *self, struct offer *offer)
 {
-    struct table_node *found = table_find(&s->subscriptions, filter);
-    return found ? CONTAINER(found, struct watch, place) : NULL;
+    const struct mqtt_watch *w = CONTAINER(self, struct mqtt_watch, subscription);
+    struct mqtt_session *s = w->session;
+    struct message *message = offer->message;
+    if ((w->how.flags & CLIENT_WATCH_NO_LOCAL && message->source == s->number) ||
+        !principal_may_hear(&s->who, message->topic))
+        return;
+    struct mqtt_gift gift = {.message = message,
+                             .subscription_id = w->how.subscription_id,
+                             .qos = message->qos < w->how.qos ? message->qos : w->how.qos,
+                             .retain = message->retain && w->how.flags & CLIENT_WATCH_AS_PUBLISHED};
+    if (gift.qos)
+        mqtt_offer(s, &gift, offer);
+    else
+        mqtt_deliver(s, &gift); /* a subscription with QoS 0 in a share; it keeps nothing */
 }
 
-static void drop(struct mqtt_session *s, struct watch *w)
+static const struct subscription_calls calls = {deliver, offer};
+
+static struct mqtt_watch *find(const struct mqtt_session *s, struct bytes filter)
 {
-    router_remove(s->lobby->flow.router, &w->subscription);
-    table_remove(&s->subscriptions, &w->place);
+    struct table_node *found = table_find(&s->watches, filter);
+    return found ? CONTAINER(found, struct mqtt_watch, place) : NULL;
+}
+
+static unsigned flags_of(const struct mqtt_watch *w)
+{
+    const struct mqtt_session *s = w->session;
+    return (s->kept && w->how.qos ? SUBSCRIPTION_KEEPS : 0) | (s->peer ? 0 : SUBSCRIPTION_AWAY);
+}
+
+static void drop(struct mqtt_watch *w)
+{
+    struct mqtt_session *s = w->session;
+    struct lobby *lobby = s->lobby;
+    mqtt_leave_share(w);
+    router_remove(lobby->flow.router, &w->subscription);
+    table_remove(&s->watches, &w->place);
+    counter_lower(&lobby->counts->subscriptions_now, 1);
     mem_drop(w);
 }
 
-static err add(struct mqtt_session *s, struct bytes filter, struct watch **out)
+static err add(struct mqtt_session *s, const struct client_watch *how, struct mqtt_watch **out)
 {
-    struct watch *w = mem_take(1, sizeof *w + filter.len);
+    struct mqtt_watch *w = mem_take(1, sizeof *w + how->filter.len);
     if (!w)
         return &no_memory;
+    memcpy(w->filter, how->filter.at, how->filter.len);
     w->session = s;
-    w->subscription.deliver = deliver;
-    w->filter_len = filter.len;
-    memcpy(w->filter, filter.at, filter.len);
-    struct bytes key = bytes_of(w->filter, w->filter_len);
-    err failed = table_add(&s->subscriptions, &w->place, key);
+    w->how = *how;
+    w->how.filter = bytes_of(w->filter, how->filter.len);
+    w->subscription.calls = &calls;
+    w->subscription.flags = flags_of(w);
+    err failed = table_add(&s->watches, &w->place, w->how.filter);
     if (failed) {
         mem_drop(w);
         return failed;
     }
-    failed = router_add(s->lobby->flow.router, key, &w->subscription);
-    if (failed) {
-        drop(s, w);
-        return failed;
+    counter_raise(&s->lobby->counts->subscriptions_now, 1);
+    failed = router_add(s->lobby->flow.router, w->how.filter, &w->subscription);
+    if (failed)
+        drop(w);
+    else
+        *out = w;
+    return failed;
+}
+
+static void mark(struct mqtt_watch *w)
+{
+    struct lobby *lobby = w->session->lobby;
+    unsigned flags = flags_of(w);
+    if (w->subscription.flags == flags)
+        return;
+    if (w->member)
+        mqtt_mark_share(w, flags);
+    else
+        router_mark(lobby->flow.router, &w->subscription, flags);
+}
+
+void mqtt_mark_watches(struct mqtt_session *s)
+{
+    for (struct table_node *node = table_next(&s->watches, NULL); node; node = table_next(&s->watches, node))
+        mark(CONTAINER(node, struct mqtt_watch, place));
+}
+
+void mqtt_forget_watches(struct mqtt_session *s)
+{
+    for (struct table_node *node = table_next(&s->watches, NULL); node; node = table_next(&s->watches, NULL))
+        drop(CONTAINER(node, struct mqtt_watch, place));
+}
+
+/* ---- SUBSCRIBE and UNSUBSCRIBE under way */
+
+/* One filter that was granted. */
+struct grant {
+    struct grant *next;
+    bool fresh;    /* there was no such subscription before */
+    bool retained; /* retained messages are owed (MQTT 5.0, 3.3.1.3, 3.8.3.1) */
+    struct client_watch how;
+    uint8_t filter[];
+};
+
+struct mqtt_asking {
+    struct errand errand; /* what is to be kept */
+    struct mqtt_peer *peer;
+    struct mqtt_session *session;
+    enum mqtt_type answer; /* MQTT_SUBACK or MQTT_UNSUBACK */
+    uint16_t packet_id;
+    struct buffer reasons;
+    struct write *writes, **writes_end;
+    struct grant *grants;
+    size_t waits; /* the store, and shared subscriptions that some loop does not know yet */
+    err failed;
+};
+
+struct retained_gift {
+    struct retained_visitor visitor;
+    struct mqtt_session *session;
+    const struct client_watch *how;
+};
+
+static bool give(struct retained_visitor *self, struct message *message)
+{
+    const struct retained_gift *g = CONTAINER(self, struct retained_gift, visitor);
+    struct mqtt_gift gift = {.message = message,
+                             .subscription_id = g->how->subscription_id,
+                             .qos = message->qos < g->how->qos ? message->qos : g->how->qos,
+                             .retain = true};
+    if (principal_may_hear(&g->session->who, message->topic))
+        mqtt_deliver(g->session, &gift);
+    return true;
+}
+
+static void give_retained(struct mqtt_session *s, const struct client_watch *how)
+{
+    struct lobby *lobby = s->lobby;
+    struct retained_gift g = {.visitor = {give}, .session = s, .how = how};
+    retained_match(lobby->retained, how->filter, wall_us(loop_clock(lobby->loop)), &g.visitor);
+}
+
+static void take_back(struct mqtt_session *s, struct bytes filter)
+{
+    struct mqtt_watch *w = find(s, filter);
+    if (w)
+        drop(w);
+}
+
+static void asking_drop(struct mqtt_asking *a)
+{
+    struct mqtt_peer *p = a->peer;
+    struct mqtt_session *s = a->session;
+    for (struct grant *g = a->grants, *next; g; g = next) {
+        next = g->next;
+        mem_drop(g);
     }
-    *out = w;
+    buffer_drop(&a->reasons);
+    write_drop(a->writes);
+    mem_drop(a);
+    p->busy--;
+    mqtt_release(p);
+    s->busy--;
+    mqtt_release_session(s);
+}
+
+/* What could not be kept was not granted. */
+static void finish(struct mqtt_asking *a)
+{
+    struct mqtt_session *s = a->session;
+    if (a->failed && a->reasons.len)
+        memset(a->reasons.at, MQTT_UNSPECIFIED_ERROR, a->reasons.len);
+    for (struct grant *g = a->grants; g; g = g->next)
+        if (a->failed && g->fresh)
+            take_back(s, g->how.filter);
+    if (a->peer->phase == PEER_OPEN) {
+        struct mqtt_suback ack = {.packet_id = a->packet_id, .reasons = buffer_view(&a->reasons)};
+        mqtt_send(a->peer, &(struct mqtt_packet){.type = a->answer, .as.suback = ack});
+    }
+    for (struct grant *g = a->grants; g; g = g->next)
+        if (!a->failed && g->retained && s->peer == a->peer)
+            give_retained(s, &g->how);
+    asking_drop(a);
+}
+
+void mqtt_asked_more(struct mqtt_asking *a)
+{
+    a->waits++;
+}
+
+void mqtt_asked_less(struct mqtt_asking *a)
+{
+    if (--a->waits == 0)
+        finish(a);
+}
+
+static void kept(struct errand *errand)
+{
+    struct mqtt_asking *a = CONTAINER(errand, struct mqtt_asking, errand);
+    a->failed = errand->result.failed;
+    mqtt_asked_less(a);
+}
+
+/* Sends the answer, now or when nothing is waited for any more. */
+static void conclude(struct mqtt_asking *a)
+{
+    struct recorder *recorder = a->session->lobby->flow.recorder;
+    a->errand.write = a->writes;
+    a->errand.done = kept;
+    if (a->writes) {
+        a->failed = recorder->post(recorder, &a->errand);
+        a->waits += !a->failed;
+        if (!a->failed)
+            a->writes = NULL;
+    }
+    mqtt_asked_less(a);
+}
+
+static err asking_make(struct mqtt_peer *p, const struct mqtt_subscribe *packet, enum mqtt_type answer,
+                       struct mqtt_asking **out)
+{
+    struct mqtt_asking *a = MEM_NEW(struct mqtt_asking);
+    if (!a)
+        return &no_memory;
+    a->peer = p;
+    a->session = p->session;
+    a->answer = answer;
+    a->packet_id = packet->packet_id;
+    a->reasons.max = REASONS_MAX;
+    a->writes_end = &a->writes;
+    a->waits = 1; /* for conclude() */
+    p->busy++;
+    p->session->busy++;
+    *out = a;
     return OK;
 }
+
+static err keep(struct mqtt_asking *a, struct write *w)
+{
+    if (!w)
+        return &no_memory;
+    *a->writes_end = w;
+    a->writes_end = &w->next;
+    return OK;
+}
+
+static int64_t now_us(const struct mqtt_asking *a)
+{
+    return wall_us(loop_clock(a->session->lobby->loop));
+}
+
+/* ---- SUBSCRIBE */
 
 static void judged(struct request *r)
 {
     /* WATCH never waits: whoever began it reads the outcome when flow_begin returns. */
 }
 
-static enum mqtt_reason watch(struct mqtt_session *s, const struct mqtt_filter *f)
+static err allowed(struct mqtt_peer *p, struct bytes filter)
 {
-    struct request r = {.verb = VERB_WATCH, .who = &s->who, .peer = s->peer, .resource = f->filter, .done = judged};
-    if (topic_check_filter(f->filter))
+    struct request r;
+    request_open(&r, VERB_WATCH, &p->who, p->address);
+    r.resource = filter;
+    r.done = judged;
+    flow_begin(&p->lobby->flow, &r);
+    return r.refused;
+}
+
+enum share { SHARE_NOT = 0, SHARED };
+
+static err grant(struct mqtt_asking *a, const struct client_watch *how, const struct mqtt_filter *f, enum share shared)
+{
+    struct mqtt_session *s = a->session;
+    struct grant *g = mem_take(1, sizeof *g + how->filter.len);
+    struct mqtt_watch *w = find(s, how->filter);
+    if (!g)
+        return &no_memory;
+    memcpy(g->filter, how->filter.at, how->filter.len);
+    g->how = *how;
+    g->how.filter = bytes_of(g->filter, how->filter.len);
+    g->fresh = !w;
+    g->retained = !shared && (f->retain_handling == 0 || (f->retain_handling == 1 && g->fresh));
+    g->next = a->grants;
+    a->grants = g;
+    if (w) {
+        struct bytes filter = w->how.filter;
+        w->how = *how;
+        w->how.filter = filter;
+        mark(w);
+    } else {
+        TRY(add(s, how, &w));
+        if (shared)
+            TRY(mqtt_join_share(w, a));
+    }
+    return s->kept ? keep(a, write_client_watch(s->number, how, now_us(a))) : OK;
+}
+
+static enum mqtt_reason watch(struct mqtt_asking *a, const struct mqtt_filter *f, uint32_t subscription_id)
+{
+    struct mqtt_session *s = a->session;
+    struct topic_share share;
+    if (topic_check_filter(f->filter) || topic_share(f->filter, &share))
         return MQTT_TOPIC_FILTER_INVALID;
-    if (bytes_starts(f->filter, "$share/"))
-        return MQTT_SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
-    flow_begin(&s->lobby->flow, &r);
-    if (r.refused)
-        return mqtt_refusal(r.refused);
-    struct watch *w = find(s, f->filter);
-    if (!w && add(s, f->filter, &w))
+    err failed = allowed(a->peer, share.filter);
+    if (failed)
+        return mqtt_refusal(failed);
+    if (s->watches.count >= s->lobby->limits->subscriptions_max && !find(s, f->filter))
         return MQTT_QUOTA_EXCEEDED;
-    w->qos = f->qos < 1 ? f->qos : 1;
-    w->no_local = f->no_local;
-    return w->qos ? MQTT_GRANTED_QOS_1 : MQTT_GRANTED_QOS_0;
+    struct client_watch how = {.filter = f->filter,
+                               .subscription_id = subscription_id,
+                               .qos = f->qos,
+                               .flags = (uint8_t)((f->no_local ? CLIENT_WATCH_NO_LOCAL : 0) |
+                                                  (f->retain_as_published ? CLIENT_WATCH_AS_PUBLISHED : 0))};
+    return grant(a, &how, f, share.name.len ? SHARED : SHARE_NOT) ? MQTT_QUOTA_EXCEEDED : (enum mqtt_reason)f->qos;
 }
 
-static enum mqtt_reason unwatch(struct mqtt_session *s, const struct mqtt_filter *f)
+/* MQTT 5.0, 3.8.3.1: asking for both is a protocol error. */
+static err check(const struct mqtt_subscribe *subscribe)
 {
-    struct watch *w = find(s, f->filter);
-    if (!w)
-        return MQTT_NO_SUBSCRIPTION_EXISTED;
-    drop(s, w);
-    return MQTT_SUCCESS;
-}
-
-static err answer(struct mqtt_session *s, const struct mqtt_subscribe *packet, enum mqtt_type type)
-{
-    SCOPED(buffer_drop) struct buffer reasons = {.max = REASONS_MAX};
-    struct bytes filters = packet->filters;
+    struct bytes filters = subscribe->filters;
     struct mqtt_filter f;
-    while (mqtt_next_filter(&filters, type, &f))
-        put_u8(&reasons, (uint8_t)(type == MQTT_SUBSCRIBE ? watch(s, &f) : unwatch(s, &f)));
-    TRY(buffer_finish(&reasons));
-    mqtt_send(s,
-              &(struct mqtt_packet){.type = type == MQTT_SUBSCRIBE ? MQTT_SUBACK : MQTT_UNSUBACK,
-                                    .as.suback = {.packet_id = packet->packet_id, .reasons = buffer_view(&reasons)}});
+    while (mqtt_next_filter(&filters, MQTT_SUBSCRIBE, &f))
+        if (f.no_local && bytes_starts(f.filter, "$share/"))
+            return &shared_local;
     return OK;
 }
 
-err mqtt_on_subscribe(struct mqtt_session *s, const struct mqtt_subscribe *subscribe)
+err mqtt_on_subscribe(struct mqtt_peer *p, const struct mqtt_subscribe *subscribe)
 {
-    if (subscribe->properties.present & MQTT_HAS(SUBSCRIPTION_ID)) {
-        mqtt_bye(s, MQTT_SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED, "subscription identifiers are not offered");
-        return OK;
-    }
-    return answer(s, subscribe, MQTT_SUBSCRIBE);
+    const struct mqtt_properties *properties = &subscribe->properties;
+    uint32_t id = properties->present & MQTT_HAS(SUBSCRIPTION_ID) ? properties->subscription_id : 0;
+    struct bytes filters = subscribe->filters;
+    struct mqtt_filter f;
+    struct mqtt_asking *a;
+    TRY(check(subscribe));
+    TRY(asking_make(p, subscribe, MQTT_SUBACK, &a));
+    while (mqtt_next_filter(&filters, MQTT_SUBSCRIBE, &f))
+        put_u8(&a->reasons, (uint8_t)watch(a, &f, id));
+    conclude(a);
+    return OK;
 }
 
-err mqtt_on_unsubscribe(struct mqtt_session *s, const struct mqtt_subscribe *unsubscribe)
+/* ---- UNSUBSCRIBE */
+
+static enum mqtt_reason unwatch(struct mqtt_asking *a, struct bytes filter)
 {
-    return answer(s, unsubscribe, MQTT_UNSUBSCRIBE);
+    struct mqtt_session *s = a->session;
+    struct mqtt_watch *w = find(s, filter);
+    if (!w)
+        return MQTT_NO_SUBSCRIPTION_EXISTED;
+    if (s->kept && keep(a, write_client_unwatch(s->number, filter, now_us(a))))
+        return MQTT_UNSPECIFIED_ERROR;
+    drop(w);
+    return MQTT_SUCCESS;
 }
 
-void mqtt_forget_subscriptions(struct mqtt_session *s)
+err mqtt_on_unsubscribe(struct mqtt_peer *p, const struct mqtt_subscribe *unsubscribe)
 {
-    for (struct table_node *node = table_next(&s->subscriptions, NULL); node;
-         node = table_next(&s->subscriptions, NULL))
-        drop(s, CONTAINER(node, struct watch, place));
+    struct bytes filters = unsubscribe->filters;
+    struct mqtt_filter f;
+    struct mqtt_asking *a;
+    TRY(asking_make(p, unsubscribe, MQTT_UNSUBACK, &a));
+    while (mqtt_next_filter(&filters, MQTT_UNSUBSCRIBE, &f))
+        put_u8(&a->reasons, (uint8_t)unwatch(a, f.filter));
+    conclude(a);
+    return OK;
+}
+
+/* ---- at the start */
+
+err mqtt_restore_watch(struct mqtt_session *s, const struct client_watch *how)
+{
+    struct mqtt_watch *w;
+    struct topic_share share;
+    TRY(topic_check_filter(how->filter));
+    TRY(topic_share(how->filter, &share));
+    TRY(add(s, how, &w));
+    return share.name.len ? mqtt_join_share(w, NULL) : OK;
 }

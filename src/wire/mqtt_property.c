@@ -340,12 +340,8 @@ static err put_property(struct buffer *b, unsigned packet, uint8_t id, const str
     return row->shape >= TEXT ? put_field(b, *(const struct bytes *)(const void *)field) : put_number(b, row, field);
 }
 
-err put_properties(struct buffer *b, unsigned packet, const struct mqtt_properties *p)
+static err put_block(struct buffer *b, unsigned packet, const struct mqtt_properties *p)
 {
-    size_t size = block_size(packet, p);
-    if (size > MQTT_REMAINING_MAX)
-        return &over_limit;
-    put_varint(b, (uint32_t)size);
     for (uint64_t left = single_bits(packet, p); left;)
         TRY(put_property(b, packet, take_lowest(&left), p));
     uint64_t repeated = repeated_bits(packet, p);
@@ -357,4 +353,33 @@ err put_properties(struct buffer *b, unsigned packet, const struct mqtt_properti
         put_bytes(b, value);
     }
     return OK;
+}
+
+err put_properties(struct buffer *b, unsigned packet, const struct mqtt_properties *p)
+{
+    size_t size = block_size(packet, p);
+    if (size > MQTT_REMAINING_MAX)
+        return &over_limit;
+    put_varint(b, (uint32_t)size);
+    return put_block(b, packet, p);
+}
+
+err mqtt_put_forwarded(const struct mqtt_properties *properties, struct buffer *block)
+{
+    const uint64_t forwarded = MQTT_HAS(PAYLOAD_FORMAT) | MQTT_HAS(CONTENT_TYPE) | MQTT_HAS(RESPONSE_TOPIC) |
+                               MQTT_HAS(CORRELATION_DATA) | MQTT_HAS(USER);
+    struct mqtt_properties some = *properties;
+    size_t start = block->len;
+    some.present &= forwarded;
+    TRY(buffer_finish(block));
+    return settle_write(block, start, put_block(block, MQTT_PUBLISH, &some));
+}
+
+err mqtt_put_message_expiry(struct buffer *block, uint32_t seconds)
+{
+    size_t start = block->len;
+    TRY(buffer_finish(block));
+    put_u8(block, MQTT_PROPERTY_MESSAGE_EXPIRY);
+    put_u32(block, seconds);
+    return settle_write(block, start, OK);
 }

@@ -84,7 +84,8 @@ struct mqtt_user_property {
     struct bytes name, value;
 };
 
-/* Reads the block of a PUBLISH again, as it was kept from an earlier packet. Errors as mqtt_decode; borrows the block. */
+/* Reads the block of a PUBLISH again, as it was kept from an earlier packet. Errors as mqtt_decode; borrows the block.
+ */
 MUST err mqtt_publish_properties(struct bytes block, struct mqtt_properties *out);
 
 /* The next one of a block, which is consumed up to it; false when there is none left. Start with a copy of
@@ -95,3 +96,7 @@ bool mqtt_next_subscription_id(struct bytes *block, uint32_t *out);
 /* Makers of a block. ERR_TOO_LARGE: a text over 65,535 bytes, or the buffer is full; nothing was appended. */
 MUST err mqtt_put_user_property(struct buffer *block, struct bytes name, struct bytes value);
 MUST err mqtt_put_subscription_id(struct buffer *block, uint32_t id);
+/* The properties that a server passes on with a message unchanged (3.3.2.3): all of a PUBLISH or a will but the topic
+ * alias, the message's expiry, a will's delay and subscription identifiers. Errors as mqtt_encode. */
+MUST err mqtt_put_forwarded(const struct mqtt_properties *properties, struct buffer *block);
+MUST err mqtt_put_message_expiry(struct buffer *block, uint32_t seconds); /* ERR_TOO_LARGE: the buffer is full */

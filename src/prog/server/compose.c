@@ -39,8 +39,12 @@ static void take_limits(struct server *s)
         .packet_max = set->mqtt_packet_max,
         .body_max = set->http_body_max,
         .subscriptions_max = set->mqtt_subscriptions_max,
-        .queue_messages_max = set->mqtt_queue_messages,
-        .queue_bytes_max = set->mqtt_queue_bytes,
+        .sessions_max = set->mqtt_sessions_max,
+        .queue = {.messages_max = set->mqtt_queue_messages,
+                  .bytes_max = set->mqtt_queue_bytes,
+                  .policy = (enum overflow_policy)set->mqtt_queue_policy},
+        .expiry_max_s = (uint32_t)set->mqtt_session_expiry_max,
+        .stream_bytes_max = set->mqtt_queue_bytes,
         .receive_max = (uint16_t)set->mqtt_receive_max,
         .keep_alive_max_s = (uint16_t)set->mqtt_keep_alive_max,
         .handshakes_max = set->handshakes,
@@ -209,6 +213,8 @@ static err open_floor(struct server *s)
                                               .assets = &s->assets,
                                               .clerk = s->clerk,
                                               .rule = &s->policy.rule,
+                                              .retained = {.messages_max = set->mqtt_retained_messages,
+                                                           .bytes_max = set->mqtt_retained_bytes},
                                               .quota = {.device_messages_per_s = (uint32_t)set->device_rate,
                                                         .operator_calls_per_s = (uint32_t)set->operator_rate,
                                                         .address_calls_per_s = (uint32_t)set->address_rate,
@@ -307,13 +313,14 @@ static err open_doors(struct server *s)
         ports[i] = wishes[i].open ? SERVER_PORTS + i : -1;
     TRY(server_open_reader(s, &reader));
     err failed = reader->list_sessions(reader, wall_us(machine_clock()), &sessions.rows);
-    reader->close(reader);
     if (!failed)
         failed = floor_start(s->floor, &(struct floor_doors){.desk = s->desk,
                                                              .ports = ports,
                                                              .tls = s->tls,
                                                              .sessions = sessions.at,
-                                                             .session_count = sessions.count});
+                                                             .session_count = sessions.count,
+                                                             .reader = reader});
+    reader->close(reader);
     if (sessions.at)
         mem_wipe(sessions.at, sessions.count * sizeof *sessions.at);
     mem_drop(sessions.at);

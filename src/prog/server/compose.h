@@ -25,7 +25,7 @@ struct server {
 
     struct keeper_client *keeper;
     struct tls_context *tls[PORTS]; /* NULL: a plain port */
-    int64_t tls_renew_us; /* when the server's own certificate is due for a new one */
+    int64_t tls_renew_us;           /* when the server's own certificate is due for a new one */
     struct store_writer *writer;
     struct floor_relay relay;
     struct clerk *clerk;

@@ -1,199 +1,22 @@
 /* The floor of loop threads. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "prog/server/floor.h"
+#include "prog/server/floor_parts.h"
 
 #include "api/api.h"
 #include "base/memory.h"
 #include "door/http.h"
 #include "door/mqtt.h"
-#include "guard/inspection.h"
-#include "guard/session_table.h"
+#include "door/mqtt_restore.h"
 #include "prog/server/board.h"
 #include "prog/server/streams.h"
-#include "prog/server/witness.h"
 #include "trust/account.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 static const struct fault no_memory = {ERR_MEMORY, "floor: no memory"};
 static const struct fault no_thread = {ERR_IO, "floor: no thread could be started"};
 
 enum { MAILBOX_MAX = 65536, SUBSCRIPTIONS_MAX = 1000000 };
-
-/* One loop thread and all that it owns. */
-struct station {
-    struct floor *floor;
-    pthread_t thread;
-    bool running;
-    struct loop *loop;
-    struct lobby lobby;
-    struct door_counts counts;
-    struct listener listeners[PORTS];
-    struct router *router;
-    struct quota *quota;
-    struct inspection inspection;
-    struct witness witness;
-    struct query_registry registry;
-    struct session_table *sessions;
-    struct carrier carrier;
-    struct badges badges;
-    struct recorder *recorder;
-};
-
-struct floor {
-    struct floor_options options;
-    struct herald herald;
-    struct api_streams streams;
-    struct audiences audiences;
-    struct lobby *lobbies[FLOOR_LOOPS_MAX];
-    struct floor_board board;
-    struct door_counts relayed;                            /* what the store thread counts */
-    const struct door_counts *counts[FLOOR_LOOPS_MAX + 1]; /* of all stations, then `relayed` */
-    struct station stations[];
-};
-
-/* ---- messages to the other loops */
-
-struct carried {
-    struct mail mail;
-    struct router *router;
-    struct message *message;
-};
-
-static void arrive(struct mail *mail)
-{
-    struct carried *c = CONTAINER(mail, struct carried, mail);
-    router_route(c->router, c->message);
-    message_drop(c->message);
-    mem_drop(c);
-}
-
-static err carry_to(struct station *to, struct message *message)
-{
-    struct carried *c = MEM_NEW(struct carried);
-    if (!c)
-        return &no_memory;
-    *c = (struct carried){{.open = arrive}, to->router, message_share(message)};
-    err failed = mailbox_post(loop_mailbox(to->loop), &c->mail);
-    if (failed) {
-        message_drop(message);
-        mem_drop(c);
-    }
-    return failed;
-}
-
-static err carry(struct carrier *self, struct message *message)
-{
-    struct station *from = CONTAINER(self, struct station, carrier);
-    struct floor *floor = from->floor;
-    err failed = OK;
-    for (size_t i = 0; i < floor->options.loops; i++)
-        if (&floor->stations[i] != from && !failed)
-            failed = carry_to(&floor->stations[i], message);
-    return failed;
-}
-
-/* On the store thread, after the commit. */
-static void publish_event(struct floor *floor, const struct event *event)
-{
-    struct message *message = event_message(event);
-    for (size_t i = 0; message && i < floor->options.loops; i++)
-        if (carry_to(&floor->stations[i], message))
-            counter_raise(&floor->relayed.carried_dropped, 1);
-    message_drop(message);
-}
-
-static void relay(struct kept_sink *self, const struct event *event)
-{
-    struct floor *floor = CONTAINER(self, struct floor_relay, sink)->floor;
-    if (floor)
-        publish_event(floor, event);
-}
-
-void floor_relay_open(struct floor_relay *r)
-{
-    r->sink = (struct kept_sink){.event = relay};
-    atomic_init(&r->floor, NULL);
-}
-
-/* ---- what all loops are told */
-
-enum news_kind { NEWS_SESSION_MADE, NEWS_SESSION_ENDED, NEWS_DEVICE_GONE };
-
-/* Waits on the teller's stack until every loop has heard it. */
-struct news {
-    enum news_kind kind;
-    const struct session_record *session;
-    const uint8_t *hash;
-    const char *device_id;
-    pthread_mutex_t lock;
-    pthread_cond_t heard;
-    size_t left;
-};
-
-struct bulletin {
-    struct mail mail;
-    struct station *station;
-    struct news *news;
-};
-
-static void hear_news(struct mail *mail)
-{
-    struct bulletin *b = CONTAINER(mail, struct bulletin, mail);
-    struct station *s = b->station;
-    struct news *news = b->news;
-    switch (news->kind) {
-    case NEWS_SESSION_MADE:
-        if (session_table_add(s->sessions, news->session))
-            log_line(s->lobby.log, LOG_ERROR, "no memory for a session", "operator=%s", news->session->operator_name);
-        break;
-    case NEWS_SESSION_ENDED:
-        session_table_remove(s->sessions, news->hash);
-        break;
-    case NEWS_DEVICE_GONE:
-        lobby_expel(&s->lobby, news->device_id);
-        break;
-    }
-    pthread_mutex_lock(&news->lock);
-    if (!--news->left)
-        pthread_cond_signal(&news->heard);
-    pthread_mutex_unlock(&news->lock);
-}
-
-static void tell_all(struct floor *floor, struct news *news)
-{
-    struct bulletin bulletins[FLOOR_LOOPS_MAX];
-    pthread_mutex_init(&news->lock, NULL);
-    pthread_cond_init(&news->heard, NULL);
-    news->left = floor->options.loops;
-    for (size_t i = 0; i < floor->options.loops; i++) {
-        bulletins[i] = (struct bulletin){{.open = hear_news}, &floor->stations[i], news};
-        /* Not bounded by the box: each query thread has one of these under way at the most, and it must arrive. */
-        mailbox_answer(loop_mailbox(floor->stations[i].loop), &bulletins[i].mail);
-    }
-    pthread_mutex_lock(&news->lock);
-    while (news->left)
-        pthread_cond_wait(&news->heard, &news->lock);
-    pthread_mutex_unlock(&news->lock);
-    pthread_cond_destroy(&news->heard);
-    pthread_mutex_destroy(&news->lock);
-}
-
-static void session_made(struct herald *self, const struct session_record *session)
-{
-    tell_all(CONTAINER(self, struct floor, herald), &(struct news){.kind = NEWS_SESSION_MADE, .session = session});
-}
-
-static void session_ended(struct herald *self, const uint8_t hash[TOKEN_HASH])
-{
-    tell_all(CONTAINER(self, struct floor, herald), &(struct news){.kind = NEWS_SESSION_ENDED, .hash = hash});
-}
-
-static void device_gone(struct herald *self, const char *device_id)
-{
-    tell_all(CONTAINER(self, struct floor, herald), &(struct news){.kind = NEWS_DEVICE_GONE, .device_id = device_id});
-}
 
 /* ---- who calls */
 
@@ -239,13 +62,21 @@ static err station_open(struct floor *floor, struct station *s)
     quota.seed = seed(o->dice);
     s->floor = floor;
     TRY(loop_open(o->clock, MAILBOX_MAX, &s->loop));
-    TRY(router_open(SUBSCRIPTIONS_MAX, seed(o->dice), &s->router));
+    TRY(router_open(SUBSCRIPTIONS_MAX, seed(o->dice), &s->interests, &s->router));
+    struct dispatch_options dispatch = {.loop = s->loop,
+                                        .router = s->router,
+                                        .interests = &s->interests,
+                                        .all = floor->dispatches,
+                                        .count = o->loops,
+                                        .index = (size_t)(s - floor->stations)};
+    TRY(dispatch_open(&dispatch, seed(o->dice), &s->dispatch));
+    TRY(retained_open(&o->retained, seed(o->dice), &s->retained));
     TRY(quota_open(&quota, o->clock, &s->quota));
     TRY(session_table_open(seed(o->dice), &s->sessions));
     TRY(clerk_loop_recorder(o->clerk, s->loop, &s->recorder));
     inspection_open(&s->inspection, o->clock);
     witness_open(&s->witness, &(struct witness_options){s->recorder, o->clock, o->log});
-    s->carrier.carry = carry;
+    proof_open(&s->proof, s->sessions, o->clock);
     s->badges = (struct badges){show, holds};
     return OK;
 }
@@ -284,6 +115,9 @@ static err station_furnish(struct station *s, const struct floor_doors *doors)
         .streams = &floor->streams.streams,
         .reporter = &s->witness.reporter,
         .audiences = &floor->audiences,
+        .shares = dispatch_shares(s->dispatch),
+        .retained = s->retained,
+        .authenticator = &s->proof.authenticator,
         .all = floor->lobbies,
         .all_count = o->loops,
         .flow = {.limiter = quota_limiter(s->quota),
@@ -292,11 +126,11 @@ static err station_furnish(struct station *s, const struct floor_doors *doors)
                  .inspector = &s->inspection.inspector,
                  .recorder = s->recorder,
                  .router = s->router,
-                 .carrier = &s->carrier,
-                 .tap = &s->witness.tap},
+                 .carrier = dispatch_carrier(s->dispatch),
+                 .tap = &s->witness.tap,
+                 .clock = o->clock},
     };
-    TRY(lobby_open(&s->lobby));
-    return open_listeners(s, doors);
+    return lobby_open(&s->lobby);
 }
 
 static void *run(void *self)
@@ -317,7 +151,7 @@ err floor_open(const struct floor_options *options, struct floor **out)
     if (!floor)
         return &no_memory;
     floor->options = *options;
-    floor->herald = (struct herald){session_made, session_ended, device_gone};
+    floor_open_herald(floor);
     floor->audiences.of = audience_of;
     api_streams_open(&floor->streams, options->clock);
     floor_board_open(&floor->board, floor->lobbies, options->loops);
@@ -328,6 +162,7 @@ err floor_open(const struct floor_options *options, struct floor **out)
     for (size_t i = 0; i < options->loops; i++) {
         TRY(station_open(floor, &floor->stations[i]));
         floor->lobbies[i] = &floor->stations[i].lobby;
+        floor->dispatches[i] = floor->stations[i].dispatch;
     }
     return OK;
 }
@@ -359,12 +194,29 @@ size_t floor_loops(const struct floor *floor, struct loop *out[FLOOR_LOOPS_MAX])
     return floor->options.loops;
 }
 
+static err restore(struct floor *floor, struct store_reader *reader)
+{
+    struct mqtt_restored r;
+    TRY(mqtt_restore(reader, floor->lobbies, floor->options.loops, &r));
+    for (size_t i = 0; i < floor->options.loops; i++) {
+        struct station *s = &floor->stations[i];
+        counter_set(&s->counts.retained_now, retained_count(s->retained));
+        counter_set(&s->counts.retained_bytes, retained_bytes(s->retained));
+    }
+    log_line(floor->options.log, LOG_INFO, "sessions restored",
+             "sessions=%zu subscriptions=%zu deliveries=%zu retained=%zu left_out=%zu", r.sessions, r.subscriptions,
+             r.deliveries, r.retained, r.left_out);
+    return OK;
+}
+
 err floor_start(struct floor *floor, const struct floor_doors *doors)
 {
     for (size_t i = 0; i < floor->options.loops; i++)
         TRY(station_furnish(&floor->stations[i], doors));
+    TRY(restore(floor, doors->reader));
     for (size_t i = 0; i < floor->options.loops; i++) {
         struct station *s = &floor->stations[i];
+        TRY(open_listeners(s, doors));
         if (pthread_create(&s->thread, NULL, run, s))
             return &no_thread;
         s->running = true;
@@ -463,10 +315,14 @@ void floor_close(struct floor *floor)
     if (!floor)
         return;
     deliver_all(floor); /* the last answers of the store and of the query threads */
+    for (size_t i = 0; i < floor->options.loops; i++)
+        if (floor->stations[i].lobby.loop)
+            lobby_forget(&floor->stations[i].lobby);
+    deliver_all(floor); /* what the sessions told the other loops when they ended */
     for (size_t i = 0; i < floor->options.loops; i++) {
         struct station *s = &floor->stations[i];
-        if (s->lobby.loop)
-            lobby_forget(&s->lobby);
+        dispatch_close(s->dispatch);
+        retained_close(s->retained);
         session_table_close(s->sessions);
         quota_close(s->quota);
         router_close(s->router);

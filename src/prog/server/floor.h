@@ -10,6 +10,7 @@
 #include "os/tls.h"
 #include "prog/server/desk.h"
 #include "prog/server/ports.h"
+#include "session/retained.h"
 #include "store/clerk.h"
 
 enum { FLOOR_LOOPS_MAX = 64 };
@@ -23,6 +24,7 @@ struct floor_options {
     const struct dice *dice;
     const struct log *log;
     const struct door_limits *limits;
+    struct retained_limits retained;
     struct quota_options quota;
     const struct assets *assets;
     struct clerk *clerk;
@@ -51,6 +53,7 @@ struct floor_doors {
     struct tls_context *const *tls;        /* PORTS of them, shared; NULL: a plain port */
     const struct session_record *sessions; /* those signed in now; borrowed until return */
     size_t session_count;
+    struct store_reader *reader; /* of what clients' sessions left; borrowed until return */
 };
 MUST err floor_start(struct floor *floor, const struct floor_doors *doors);
 /* New contexts for all ports, shared; from any thread. ERR_MEMORY: not all loops have them, try again. */

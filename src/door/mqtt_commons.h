@@ -1,0 +1,31 @@
+/* What the MQTT peers and sessions of one lobby share; a part of the lobby. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/buffer.h"
+#include "base/list.h"
+#include "core/message.h"
+#include "session/outbox.h"
+
+enum {
+    MQTT_ALIASES_MAX = 32, /* topic aliases that a client may use (MQTT 5.0, 3.2.2.3.8) */
+    MQTT_PRINTS = 12,      /* two versions, three QoS, retained or not */
+};
+
+/* One message as it is sent: encoded once for all who take it in the same way, whatever their number. */
+struct mqtt_press {
+    struct message *message; /* shared; NULL: nothing was printed */
+    struct mqtt_print {
+        struct buffer packet; /* empty: not printed in this way */
+        size_t id_at;         /* where the packet identifier stands; 0: there is none */
+    } prints[MQTT_PRINTS];
+};
+
+struct mqtt_commons {
+    struct outbox_limits queue;        /* of one session */
+    uint64_t next_number, number_step; /* of sessions; each lobby gives others */
+    struct mqtt_press press;
+    struct buffer scratch; /* for one packet at a time */
+    struct list spare;     /* publications that are not in use */
+    size_t spare_count;
+};

@@ -1,0 +1,143 @@
+/* Printing: a message as PUBLISH packets. What goes to many in the same way is encoded once. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "door/mqtt_press.h"
+
+#include "base/memory.h"
+
+enum {
+    PACKET_MAX = PAYLOAD_MAX + 327680, /* a payload, a topic, and properties as large as a packet */
+    US = 1000000,
+};
+
+static struct mqtt_print *print_of(struct mqtt_press *press, const struct mqtt_peer *p, const struct mqtt_leaf *leaf)
+{
+    size_t version = p->version == MQTT_5;
+    return &press->prints[(version * 3 + leaf->qos) * 2 + leaf->retain];
+}
+
+void mqtt_press_forget(struct mqtt_press *press)
+{
+    message_drop(press->message);
+    press->message = NULL;
+    for (size_t i = 0; i < MQTT_PRINTS; i++) {
+        press->prints[i].packet.len = 0;
+        if (press->prints[i].packet.spoiled || press->prints[i].packet.room > 65536)
+            buffer_drop(&press->prints[i].packet);
+    }
+}
+
+void mqtt_press_close(struct mqtt_press *press)
+{
+    mqtt_press_forget(press);
+    for (size_t i = 0; i < MQTT_PRINTS; i++)
+        buffer_drop(&press->prints[i].packet);
+}
+
+/* The properties as they are to be sent; `block` holds those that may stand more than once. */
+static err properties(struct mqtt_peer *p, const struct mqtt_leaf *leaf, struct buffer *block, struct mqtt_publish *out)
+{
+    const struct message *m = leaf->message;
+    struct mqtt_properties *to = &out->properties;
+    if (p->version != MQTT_5)
+        return OK;
+    if (m->properties.len)
+        TRY(mqtt_publish_properties(m->properties, to));
+    if (leaf->subscription_id) {
+        put_bytes(block, m->properties);
+        TRY(mqtt_put_subscription_id(block, leaf->subscription_id));
+        to->block = buffer_view(block);
+        to->present |= MQTT_HAS(SUBSCRIPTION_ID);
+    }
+    if (m->expires_us) { /* what is left of it (3.3.2-6); one that is over was passed over before */
+        int64_t left_us = m->expires_us - wall_us(loop_clock(p->lobby->loop));
+        to->message_expiry = left_us > 0 ? (uint32_t)((left_us + US - 1) / US) : 0;
+        to->present |= MQTT_HAS(MESSAGE_EXPIRY);
+    }
+    return OK;
+}
+
+static struct mqtt_publish publish_of(const struct mqtt_leaf *leaf)
+{
+    return (struct mqtt_publish){.topic = leaf->message->topic,
+                                 .payload = leaf->message->payload,
+                                 .packet_id = leaf->packet_id,
+                                 .qos = leaf->qos,
+                                 .retain = leaf->retain,
+                                 .dup = leaf->dup};
+}
+
+static void add_alias(struct mqtt_peer *p, struct mqtt_publish *publish)
+{
+    bool known = false;
+    uint16_t alias = p->version == MQTT_5 && p->alias_max ? mqtt_alias_out(p, publish->topic, &known) : 0;
+    if (!alias)
+        return;
+    publish->properties.topic_alias = alias;
+    publish->properties.present |= MQTT_HAS(TOPIC_ALIAS);
+    if (known)
+        publish->topic = (struct bytes){NULL, 0};
+}
+
+/* For one peer alone. */
+static bool print_own(struct mqtt_peer *p, const struct mqtt_leaf *leaf)
+{
+    SCOPED(buffer_drop) struct buffer block = {.max = PACKET_MAX};
+    struct buffer *packet = &p->lobby->mqtt.scratch;
+    struct mqtt_publish publish = publish_of(leaf);
+    if (properties(p, leaf, &block, &publish) || mqtt_publish_size(&publish, p->version) > p->packet_max)
+        return false;
+    add_alias(p, &publish);
+    buffer_clear(packet);
+    if (mqtt_put_publish_head(&publish, mqtt_server_dialect(p), packet))
+        return false;
+    line_send(p->speaker.line, buffer_view(packet));
+    line_send(p->speaker.line, publish.payload);
+    return true;
+}
+
+/* Where the packet identifier stands: behind the fixed header, its length and the topic. */
+static size_t id_place(const struct buffer *packet, const struct message *m)
+{
+    size_t at = 1;
+    while (packet->at[at] & 0x80)
+        at++;
+    return at + 1 + 2 + m->topic.len;
+}
+
+static bool print_shared(struct mqtt_peer *p, const struct mqtt_leaf *leaf, struct mqtt_print *print)
+{
+    SCOPED(buffer_drop) struct buffer block = {.max = PACKET_MAX};
+    struct mqtt_packet packet = {.type = MQTT_PUBLISH, .as.publish = publish_of(leaf)};
+    print->packet.max = PACKET_MAX;
+    if (leaf->qos)
+        packet.as.publish.packet_id = 1; /* each gets its own */
+    if (properties(p, leaf, &block, &packet.as.publish) ||
+        mqtt_encode(&packet, mqtt_server_dialect(p), &print->packet)) {
+        print->packet.len = 0;
+        return false;
+    }
+    print->id_at = leaf->qos ? id_place(&print->packet, leaf->message) : 0;
+    return true;
+}
+
+bool mqtt_print(struct mqtt_peer *p, const struct mqtt_leaf *leaf)
+{
+    struct mqtt_press *press = &p->lobby->mqtt.press;
+    if (leaf->dup || leaf->subscription_id || leaf->message->expires_us || p->alias_max)
+        return print_own(p, leaf);
+    if (press->message != leaf->message) {
+        mqtt_press_forget(press);
+        press->message = message_share(leaf->message);
+    }
+    struct mqtt_print *print = print_of(press, p, leaf);
+    if (!print->packet.len && !print_shared(p, leaf, print))
+        return false;
+    if (print->packet.len > p->packet_max)
+        return false;
+    if (print->id_at) {
+        print->packet.at[print->id_at] = (uint8_t)(leaf->packet_id >> 8);
+        print->packet.at[print->id_at + 1] = (uint8_t)leaf->packet_id;
+    }
+    line_send(p->speaker.line, buffer_view(&print->packet));
+    return true;
+}
