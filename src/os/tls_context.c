@@ -29,6 +29,10 @@ static const struct fault bad_name = {ERR_MALFORMED, "tls: not a name that a ser
 static const struct fault lax_client = {ERR_MALFORMED, "tls: a client always verifies its server"};
 static const struct fault bad_alpn = {ERR_TOO_LARGE, "tls: the ALPN name is too long"};
 
+/* AES-128 first: 128 bits are what the rest of a handshake gives, and its keys are the shortest that a connection
+ * keeps. */
+static const char suites[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
 /* TLS 1.2: forward secrecy and AEAD only. TLS 1.3 has nothing else. */
 static const char ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
                               "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
@@ -258,7 +262,8 @@ static err set_protocol(SSL_CTX *ssl)
     SSL_CTX_set_max_cert_list(ssl, PEER_CHAIN_MAX);
     SSL_CTX_set_read_ahead(ssl, 1);
     return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 && SSL_CTX_set_num_tickets(ssl, 0) == 1 &&
-                   SSL_CTX_set_cipher_list(ssl, ciphers) == 1 && SSL_CTX_set1_groups_list(ssl, groups) == 1
+                   SSL_CTX_set_cipher_list(ssl, ciphers) == 1 && SSL_CTX_set_ciphersuites(ssl, suites) == 1 &&
+                   SSL_CTX_set1_groups_list(ssl, groups) == 1
                ? OK
                : &broken_library;
 }
