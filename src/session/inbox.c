@@ -52,6 +52,19 @@ enum inbox_state inbox_find(const struct inbox *i, uint16_t packet_id)
     return stands_at(i, place, packet_id) ? (enum inbox_state)i->entries[place].state : INBOX_ABSENT;
 }
 
+bool inbox_asked(const struct inbox *i, uint16_t packet_id)
+{
+    uint32_t place = place_of(i, packet_id);
+    return stands_at(i, place, packet_id) && i->entries[place].asked;
+}
+
+void inbox_detach(struct inbox *i)
+{
+    for (uint32_t place = 0; place < i->count; place++)
+        i->entries[place].asked = false;
+    inbox_rest(i);
+}
+
 static err make_room(struct inbox *i)
 {
     if (i->count < i->room)
@@ -74,7 +87,7 @@ err inbox_put(struct inbox *i, uint16_t packet_id, enum inbox_state state)
         memmove(at + 1, at, (i->count - place) * sizeof *at);
         i->count++;
     }
-    i->entries[place] = (struct inbox_entry){packet_id, (uint8_t)state};
+    i->entries[place] = (struct inbox_entry){packet_id, (uint8_t)state, state != INBOX_RECEIVED};
     return OK;
 }
 

@@ -43,6 +43,28 @@ static void states_follow_each_other(void **state)
     assert_int_equal(sizeof(struct inbox_entry), 4);
 }
 
+static void an_answer_is_due_where_it_was_asked(void **state)
+{
+    static const enum inbox_state states[] = {INBOX_ARRIVING, INBOX_LEAVING};
+    for (size_t k = 0; k < 2; k++) {
+        struct inbox i = {.count = 0};
+        assert_false(inbox_asked(&i, 7));
+        assert_null(inbox_put(&i, 7, states[k]));
+        assert_true(inbox_asked(&i, 7));
+        assert_false(inbox_asked(&i, 8));
+        inbox_detach(&i);
+        assert_int_equal(inbox_find(&i, 7), states[k]);
+        assert_false(inbox_asked(&i, 7));
+        assert_null(inbox_put(&i, 7, states[k])); /* it came again */
+        assert_true(inbox_asked(&i, 7));
+        assert_null(inbox_put(&i, 7, INBOX_RECEIVED));
+        assert_false(inbox_asked(&i, 7));
+        inbox_remove(&i, 7);
+        inbox_detach(&i);
+        assert_null(i.entries);
+    }
+}
+
 static void all_identifiers_at_once(void **state)
 {
     struct inbox i = {.count = 0};
@@ -114,9 +136,8 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(states_follow_each_other),
-        cmocka_unit_test(all_identifiers_at_once),
-        cmocka_unit_test(the_array_agrees),
+        cmocka_unit_test(states_follow_each_other),  cmocka_unit_test(an_answer_is_due_where_it_was_asked),
+        cmocka_unit_test(all_identifiers_at_once),   cmocka_unit_test(the_array_agrees),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
