@@ -265,6 +265,13 @@ void link_wake(struct link *link)
         set_timer(link, &link->again, AT_ONCE_MS);
 }
 
+void link_remark(struct link *link, struct bytes topic, struct bytes payload)
+{
+    enter(link);
+    follow(link, session_remark(&link->session, topic, payload));
+    leave(link);
+}
+
 void link_use_tls(struct link *link, struct tls_context *tls)
 {
     tls_context_drop(link->options.tls);

@@ -114,6 +114,9 @@ MUST err link_open(const struct link_options *options, struct link **out);
 void link_close(struct link *link); /* takes; says DISCONNECT when it can without waiting. NULL is fine */
 
 void link_wake(struct link *link); /* the spool has something new */
+/* Says one thing past the spool, at QoS 0: for what is worth nothing later. Nothing happens when the link is not
+ * connected, or has much to write. Not from inside a callback of the link's owner. */
+void link_remark(struct link *link, struct bytes topic, struct bytes payload);
 
 /* New credentials: holds the new context, lets what is on its way be acknowledged (LINK_DRAIN_MS at most), disconnects
  * in order and connects with the new ones at once. */

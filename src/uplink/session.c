@@ -230,6 +230,14 @@ err session_pump(struct session *s)
     return OK;
 }
 
+err session_remark(struct session *s, struct bytes topic, struct bytes payload)
+{
+    if (s->phase != SESSION_UP || s->halted || s->draining || s->line.out.len >= OUT_HIGH)
+        return OK;
+    err e = session_say(s, &(struct mqtt_packet){MQTT_PUBLISH, .as.publish = {.topic = topic, .payload = payload}});
+    return e ? fail(s, e) : OK; /* the pump that follows writes it */
+}
+
 int64_t session_tick_ms(const struct session *s)
 {
     return (int64_t)s->keep_alive * 500;

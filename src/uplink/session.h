@@ -49,10 +49,11 @@ extern const struct fault session_other_version;
 void session_prepare(struct session *s, const struct link_options *options, struct link_counts *counts);
 /* On an error the session is off, and why and reason say what was wrong; the same for all below. */
 MUST err session_start(struct session *s, const struct line_target *target);
-MUST err session_turn(struct session *s);         /* the line is ready; calls the owner back */
-MUST err session_pump(struct session *s);         /* sends what the window has room for; calls the owner back */
-MUST err session_tick(struct session *s);         /* due every session_tick_ms */
-int64_t session_tick_ms(const struct session *s); /* half the keep-alive */
-bool session_is_idle(const struct session *s);    /* nothing is on its way */
-void session_end(struct session *s);              /* says DISCONNECT when it can without waiting */
-void session_drop(struct session *s);             /* for good: frees what it has */
+MUST err session_turn(struct session *s); /* the line is ready; calls the owner back */
+MUST err session_pump(struct session *s); /* sends what the window has room for; calls the owner back */
+MUST err session_remark(struct session *s, struct bytes topic, struct bytes payload); /* at QoS 0, when there is room */
+MUST err session_tick(struct session *s);                                             /* due every session_tick_ms */
+int64_t session_tick_ms(const struct session *s);                                     /* half the keep-alive */
+bool session_is_idle(const struct session *s);                                        /* nothing is on its way */
+void session_end(struct session *s);  /* says DISCONNECT when it can without waiting */
+void session_drop(struct session *s); /* for good: frees what it has */

@@ -21,7 +21,7 @@ enum {
     TOPICS = 3,
     MESSAGES = 400,
     WINDOW = 16,
-    SEEDS = 30,
+    SEEDS = 12,
     STEPS = 600,
     SPOOL_MAX = SPOOL_BYTES_MIN,
     FILLER = 1500

@@ -36,8 +36,7 @@ struct reporting {
     struct timer beat;
     int64_t state_at_ms, figures_at_ms, losses_at_ms; /* monotonic: when each is due */
     uint64_t told_lost[2];                            /* by side */
-    uint64_t figures_sent;
-    struct buffer state; /* as it was left last */
+    struct buffer state;                              /* as it was left last */
 };
 
 struct bridge {

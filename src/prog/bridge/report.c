@@ -5,7 +5,6 @@
 #include "device/measure.h"
 #include "os/file.h"
 #include "prog/bridge/bridge.h"
-#include "uplink/parcel.h"
 
 #include <stdio.h>
 
@@ -32,8 +31,6 @@ static void read_figures(struct bridge *b, enum mapping_side from, struct figure
     if (sink->link)
         link_read_counts(sink->link, &f->sink);
     f->forwarded = f->sink.acknowledged + f->sink.unanswered;
-    if (from == MAPPING_REMOTE) /* the bridge's own figures go this way too, and are not forwarded from anywhere */
-        f->forwarded -= b->reporting.figures_sent < f->forwarded ? b->reporting.figures_sent : f->forwarded;
     f->dropped = crossing_lost(&source->crossing) + f->source.oversized;
 }
 
@@ -120,27 +117,19 @@ static void add_direction(struct measures *m, struct bridge *b, enum mapping_sid
     measures_add(m, metrics[from][3], (double)f.dropped, 0);
 }
 
-/* Through the queue to Holdfast, as all that goes there; only while somebody is there, so that figures of an hour ago
- * fill no queue. */
+/* As a remark, and not through the queue: figures of an hour ago are worth nothing. */
 static void send_figures(struct bridge *b)
 {
-    SCOPED(buffer_drop) struct buffer json = {.max = FIGURES_MAX}, parcel = {.max = FIGURES_MAX};
-    struct side *local = &b->sides[MAPPING_LOCAL];
+    SCOPED(buffer_drop) struct buffer json = {.max = FIGURES_MAX};
     struct measures m = {.count = 0};
     char topic[DEVICE_ID_MAX + 32];
-    if (local->note.state != LINK_CONNECTED)
-        return;
     measures_add(&m, "bridge.remote.connected", b->sides[MAPPING_REMOTE].note.state == LINK_CONNECTED, 0);
     add_direction(&m, b, MAPPING_LOCAL);
     add_direction(&m, b, MAPPING_REMOTE);
     measures_put_json(&json, &m, wall_us(b->clock));
-    put_parcel(&parcel, &(struct mqtt_publish){.qos = 1, .payload = buffer_view(&json)}, wall_us(b->clock));
     int len = snprintf(topic, sizeof topic, "devices/%s/telemetry", b->credentials.id);
-    if (buffer_finish(&json) || buffer_finish(&parcel) ||
-        spool_append(b->sides[MAPPING_REMOTE].crossing.spool, bytes_of(topic, (size_t)len), buffer_view(&parcel)))
-        return; /* the next ones say as much */
-    b->reporting.figures_sent++;
-    link_wake(local->link);
+    if (!buffer_finish(&json))
+        link_remark(b->sides[MAPPING_LOCAL].link, bytes_of(topic, (size_t)len), buffer_view(&json));
 }
 
 /* ---- The losses */
@@ -194,6 +183,12 @@ err report_start(struct bridge *b)
 
 void report_last(struct bridge *b)
 {
+    for (unsigned i = MAPPING_LOCAL; i <= MAPPING_REMOTE; i++) {
+        struct side *s = &b->sides[i];
+        s->note.state = LINK_WAITING;
+        s->since_us = wall_us(b->clock);
+        why_say(s->why, "the bridge was stopped");
+    }
     tell_losses(b);
     leave_state(b);
 }
