@@ -146,7 +146,7 @@ static bool rate_allows(struct lobby *lobby, struct admission *a)
     uint32_t burst = per_s / 10 ? per_s / 10 : 1;
     if (bucket_take(&a->bucket, (struct bucket_rate){per_s, burst}, loop_now_ms(lobby->loop)))
         return true;
-    IGNORE(loop_timer_set(lobby->loop, &a->again, AGAIN_MS)); /* the wait's end comes in any case */
+    IGNORE(loop_timer_set(lobby->loop, &a->again, AGAIN_MS));
     return false;
 }
 
@@ -156,8 +156,11 @@ static bool has_place(struct lobby *lobby, struct admission *a)
     if (a->under_way_count < lobby->limits->handshakes_max)
         return true;
     struct arrival *oldest = CONTAINER(a->under_way.next, struct arrival, queue);
-    if (loop_now_ms(lobby->loop) - oldest->since_ms < SLOW_MS)
+    int64_t left_ms = oldest->since_ms + SLOW_MS - loop_now_ms(lobby->loop);
+    if (left_ms > 0) {
+        IGNORE(loop_timer_set(lobby->loop, &a->again, left_ms)); /* a place that gets free has us look again, too */
         return false;
+    }
     admission_shed(oldest->connection);
     return true;
 }
@@ -205,7 +208,7 @@ static bool take_step(struct admission *a)
 static bool begin_next(struct lobby *lobby, struct admission *a)
 {
     if (list_empty(&a->waiting) || !has_place(lobby, a) || !rate_allows(lobby, a))
-        return false; /* a place that gets free, the timer or one that comes has us look again */
+        return false;
     begin(lobby, a);
     return true;
 }
