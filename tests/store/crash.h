@@ -39,7 +39,7 @@ static inline void event_kept(struct kept_sink *sink, const struct event *event)
 
 static inline void server_open(struct server *s, const char *folder)
 {
-    s->sink.event = event_kept;
+    s->sink = (struct kept_sink){.event = event_kept};
     MUST_HOLD(!sem_init(&s->kept, 0, 0));
     const struct sqlite_options options = {.folder = folder};
     MUST_HOLD(!sqlite_writer_open(&options, &s->writer));

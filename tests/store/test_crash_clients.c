@@ -6,6 +6,8 @@
 
 #include "store/clients.h"
 
+#include <fcntl.h>
+
 enum { ROUNDS = 12, ACKS_MAX = 1500, NUMBERS_MAX = 65536, TOPICS = 50 };
 
 struct slot {
@@ -108,6 +110,7 @@ static int64_t run_round(const char *folder, int64_t first, uint64_t acks, uint8
     int pipes[2], status;
     int64_t said, highest = first;
     assert_int_equal(pipe(pipes), 0);
+    assert_true(fcntl(pipes[1], F_SETPIPE_SZ, 4096) > 0); /* so that the child is never thousands ahead of what is read */
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (!pid) {
