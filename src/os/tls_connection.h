@@ -53,3 +53,7 @@ MUST err stream_write(struct tls *tls, struct bytes in, size_t *taken);
 bool stream_has_pending(const struct tls_stream *stream);
 const char *stream_trouble(const struct tls_stream *stream);
 bool stream_peer_refused(const struct tls_stream *stream);
+
+/* The keys of one direction; lends. Public for tests, which let them wear out. */
+enum stream_direction { STREAM_READING, STREAM_WRITING };
+struct record_keys *stream_keys(struct tls_stream *stream, enum stream_direction direction);

@@ -36,8 +36,6 @@ enum stream_flag {
     BLOCKED = 1 << 5,      /* the last call waits for the socket to take more */
 };
 
-enum { READING, WRITING };
-
 struct tls_stream {
     struct tls_rest *in, *out;
     uint8_t suite, flags, fault;
@@ -45,7 +43,7 @@ struct tls_stream {
     alignas(uint64_t) uint8_t keys[]; /* two struct record_keys */
 };
 
-static struct record_keys *keys_of(struct tls_stream *s, int direction)
+struct record_keys *stream_keys(struct tls_stream *s, enum stream_direction direction)
 {
     void *at = s->keys + (size_t)direction * record_keys_size((enum record_suite)s->suite);
     return at;
@@ -66,9 +64,9 @@ static void stream_drop(struct tls_stream *s)
 
 static err stream_start(struct tls_engine *engine, const struct stream_start *start, struct tls_stream *s)
 {
-    TRY(record_keys_set(&engine->ciphers, start->suite, keys_of(s, READING), start->client_secret));
-    TRY(record_keys_set(&engine->ciphers, start->suite, keys_of(s, WRITING), start->server_secret));
-    keys_of(s, WRITING)->number = start->server_records;
+    TRY(record_keys_set(&engine->ciphers, start->suite, stream_keys(s, STREAM_READING), start->client_secret));
+    TRY(record_keys_set(&engine->ciphers, start->suite, stream_keys(s, STREAM_WRITING), start->server_secret));
+    stream_keys(s, STREAM_WRITING)->number = start->server_records;
     return rest_set(&s->in, start->early, 0);
 }
 
@@ -127,7 +125,8 @@ static err send_message(struct tls *tls, enum record_content content, struct byt
     struct tls_stream *s = tls->stream;
     struct record_run run;
     size_t sent = 0, len = message.len + RECORD_OVERHEAD;
-    TRY(record_run_begin(&tls->engine->ciphers, (enum record_suite)s->suite, keys_of(s, WRITING), RECORD_SEAL, &run));
+    TRY(record_run_begin(&tls->engine->ciphers, (enum record_suite)s->suite, stream_keys(s, STREAM_WRITING),
+                         RECORD_SEAL, &run));
     TRY(record_seal(&run, content, message, tls->engine->out));
     if (send_some(tls->fd, bytes_of(tls->engine->out, len), &sent))
         return cut(s);
@@ -159,12 +158,12 @@ static err fail(struct tls *tls, err why)
 
 static bool asks_update(struct tls_stream *s)
 {
-    return !(s->flags & ASKED_UPDATE) && keys_of(s, READING)->number >= RECORDS_RENEW;
+    return !(s->flags & ASKED_UPDATE) && stream_keys(s, STREAM_READING)->number >= RECORDS_RENEW;
 }
 
 static bool owes_update(struct tls_stream *s)
 {
-    return s->flags & OWES_UPDATE || keys_of(s, WRITING)->number >= RECORDS_RENEW || asks_update(s);
+    return s->flags & OWES_UPDATE || stream_keys(s, STREAM_WRITING)->number >= RECORDS_RENEW || asks_update(s);
 }
 
 /* 4.6.3: the message goes under the old key. Nothing waits yet. */
@@ -174,15 +173,15 @@ static err send_update(struct tls *tls)
     const uint8_t message[] = {24, 0, 0, 1, asks_update(s)};
     TRY(send_message(tls, RECORD_HANDSHAKE, bytes_of(message, sizeof message)));
     s->flags = (uint8_t)((s->flags & ~OWES_UPDATE) | (message[4] ? ASKED_UPDATE : 0));
-    return record_keys_update(&tls->engine->ciphers, (enum record_suite)s->suite, keys_of(s, WRITING));
+    return record_keys_update(&tls->engine->ciphers, (enum record_suite)s->suite, stream_keys(s, STREAM_WRITING));
 }
 
 static err seal_batch(struct tls *tls, struct bytes in, size_t *len)
 {
     struct record_run run;
     uint8_t *at = tls->engine->out;
-    TRY(record_run_begin(&tls->engine->ciphers, (enum record_suite)tls->stream->suite, keys_of(tls->stream, WRITING),
-                         RECORD_SEAL, &run));
+    TRY(record_run_begin(&tls->engine->ciphers, (enum record_suite)tls->stream->suite,
+                         stream_keys(tls->stream, STREAM_WRITING), RECORD_SEAL, &run));
     for (; in.len; in = bytes_from(in, RECORD_PLAIN_MAX)) {
         struct bytes plain = bytes_first(in, RECORD_PLAIN_MAX);
         TRY(record_seal(&run, RECORD_DATA, plain, at));
@@ -198,7 +197,7 @@ static err keep_cut_record(struct tls *tls, uint64_t first, size_t len, size_t s
     struct tls_stream *s = tls->stream;
     size_t whole = sent / FULL_RECORD, begin = whole * FULL_RECORD;
     size_t end = len - begin < FULL_RECORD ? len : begin + FULL_RECORD;
-    keys_of(s, WRITING)->number = first + whole + (sent > begin);
+    stream_keys(s, STREAM_WRITING)->number = first + whole + (sent > begin);
     s->flags |= BLOCKED;
     if (sent == begin)
         return OK;
@@ -210,7 +209,7 @@ static err keep_cut_record(struct tls *tls, uint64_t first, size_t len, size_t s
 static err write_batch(struct tls *tls, struct bytes in, size_t *taken)
 {
     struct tls_stream *s = tls->stream;
-    uint64_t first = keys_of(s, WRITING)->number;
+    uint64_t first = stream_keys(s, STREAM_WRITING)->number;
     size_t len = 0, sent = 0;
     TRY(seal_batch(tls, in, &len));
     if (send_some(tls->fd, bytes_of(tls->engine->out, len), &sent))
@@ -336,15 +335,15 @@ static void give_data(struct intake *i, struct bytes data)
 static err begin_run(struct intake *i)
 {
     struct tls_stream *s = i->tls->stream;
-    return record_run_begin(&i->tls->engine->ciphers, (enum record_suite)s->suite, keys_of(s, READING), RECORD_OPEN,
-                            &i->run);
+    return record_run_begin(&i->tls->engine->ciphers, (enum record_suite)s->suite, stream_keys(s, STREAM_READING),
+                            RECORD_OPEN, &i->run);
 }
 
 static err change_key(struct intake *i, enum content_event event)
 {
     struct tls_stream *s = i->tls->stream;
     s->flags = (uint8_t)((s->flags & ~ASKED_UPDATE) | (event == CONTENT_UPDATED_AND_ASKS ? OWES_UPDATE : 0));
-    TRY(record_keys_update(&i->tls->engine->ciphers, (enum record_suite)s->suite, keys_of(s, READING)));
+    TRY(record_keys_update(&i->tls->engine->ciphers, (enum record_suite)s->suite, stream_keys(s, STREAM_READING)));
     return begin_run(i);
 }
 
