@@ -134,4 +134,5 @@ void settings_variable(const struct setting *row, char out[SETTINGS_VARIABLE_TEX
 const char *settings_needs_restart(const struct settings_table *table, const void *before, const void *now);
 
 void settings_put_reference(const struct settings_table *table, struct buffer *out); /* Markdown, a section per group */
-void settings_put_yaml(const struct settings_table *table, struct buffer *out);      /* a file of defaults, explained */
+void settings_put_list_reference(const struct settings_list *list, struct buffer *out); /* a section; no variables */
+void settings_put_yaml(const struct settings_table *table, struct buffer *out); /* a file of defaults, explained */

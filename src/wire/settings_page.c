@@ -35,19 +35,37 @@ static void put_cell(struct buffer *out, struct bytes text)
     }
 }
 
-static void put_reference_row(const struct setting *row, struct buffer *out)
+/* The cells that every table has: default, allowed. */
+static void put_values(const struct setting *row, struct buffer *out)
 {
     SCOPED(buffer_drop) struct buffer allowed = {.max = 1024};
-    char variable[SETTINGS_VARIABLE_TEXT];
-    settings_variable(row, variable);
     setting_put_allowed(row, &allowed);
-    put_format(out, "| `%s`<br>`%s` | ", row->name, variable);
     put_default(row, out);
     put_text(out, " | ");
     put_cell(out, buffer_view(&allowed));
-    put_format(out, " | %s | ", row->reload == SETTING_RELOAD ? "reload" : "restart");
+    put_text(out, " | ");
+}
+
+static void put_reference_row(const struct setting *row, struct buffer *out)
+{
+    char variable[SETTINGS_VARIABLE_TEXT];
+    settings_variable(row, variable);
+    put_format(out, "| `%s`<br>`%s` | ", row->name, variable);
+    put_values(row, out);
+    put_format(out, "%s | ", row->reload == SETTING_RELOAD ? "reload" : "restart");
     put_cell(out, bytes_of_text(row->sentence));
     put_text(out, " |\n");
+}
+
+void settings_put_list_reference(const struct settings_list *list, struct buffer *out)
+{
+    put_format(out, "## Each entry of `%s`\n\n| name | default | allowed | meaning |\n|---|---|---|---|\n", list->name);
+    for (size_t i = 0; i < list->table->count; i++) {
+        put_format(out, "| `%s` | ", list->table->rows[i].name);
+        put_values(&list->table->rows[i], out);
+        put_cell(out, bytes_of_text(list->table->rows[i].sentence));
+        put_text(out, " |\n");
+    }
 }
 
 void settings_put_reference(const struct settings_table *table, struct buffer *out)

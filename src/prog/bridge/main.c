@@ -55,10 +55,8 @@ static void print_reference(void)
     put_text(&text, "# Settings of holdfast-bridge\n\n"
                     "Made by `holdfast-bridge --reference` from the tables that the program reads.\n\n");
     settings_put_reference(bridge_settings_table(), &text);
-    put_text(&text, "\n# Each entry of `mappings`\n\n"
-                    "`mappings` is a list of maps with the names below; they stand in the file only, and have no "
-                    "variables.\n\n");
-    settings_put_reference(bridge_mapping_table(), &text);
+    put_text(&text, "\n");
+    settings_put_list_reference(&(struct settings_list){.name = "mappings", .table = bridge_mapping_table()}, &text);
     fputs(buffer_text(&text), stdout);
 }
 

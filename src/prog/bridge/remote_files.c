@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PEM_MAX = 1 << 20, OTHERS = S_IRWXG | S_IRWXO };
+enum { PEM_MAX = 1 << 20 };
 
 static const struct fault not_private = {ERR_REFUSED,
                                          "others than its owner may read or change it: give it the mode 0600"};
@@ -21,6 +21,13 @@ static const struct fault long_password = {ERR_TOO_LARGE, "its first line is lon
 
 enum privacy { PRIVATE = 0, PUBLIC };
 
+/* What root's group may read, root may read anyway: systemd hands out credentials so (LoadCredential=, mode 0440). */
+static bool is_private(const struct stat *facts)
+{
+    mode_t others = facts->st_gid == 0 ? S_IWGRP | S_IXGRP | S_IRWXO : S_IRWXG | S_IRWXO;
+    return !(facts->st_mode & others);
+}
+
 /* The mode is asked of what was opened, not of the name. */
 static err open_file(const char *path, enum privacy privacy, int *fd_out)
 {
@@ -30,7 +37,7 @@ static err open_file(const char *path, enum privacy privacy, int *fd_out)
         return &no_file;
     if (!S_ISREG(facts.st_mode))
         return &no_regular;
-    if (privacy == PRIVATE && facts.st_mode & OTHERS)
+    if (privacy == PRIVATE && !is_private(&facts))
         return &not_private;
     *fd_out = fd_give(&fd);
     return OK;
