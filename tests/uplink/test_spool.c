@@ -228,6 +228,32 @@ static void test_the_oldest_go_first(void **state)
     spool_close(spool);
 }
 
+/* With SPOOL_REFUSE nothing is dropped: neither by one more message, nor by a bound that became smaller meanwhile. */
+static void test_a_spool_that_refuses(void **state)
+{
+    struct spool *spool = NULL;
+    struct spool_counts counts;
+    struct spool_options options = {((struct place *)*state)->folder, 2 * SPOOL_BYTES_MIN, 4096, SPOOL_REFUSE};
+    assert_null(spool_open(&options, &spool));
+    uint64_t n = 0;
+    while (append(spool, n + 1) == OK)
+        n++;
+    assert_true(err_is(append(spool, n + 1), ERR_FULL));
+    spool_close(spool);
+    options.bytes_max = SPOOL_BYTES_MIN;
+    assert_null(spool_open(&options, &spool));
+    assert_true(err_is(append(spool, n + 1), ERR_FULL));
+    spool_read_counts(spool, &counts);
+    assert_int_equal(counts.overflowed, 0);
+    assert_int_equal(counts.records, n);
+    for (uint64_t i = 1; i <= n; i++)
+        expect_next(spool, i);
+    assert_null(spool_drop(spool, n));
+    assert_null(append(spool, n + 1)); /* there is room again */
+    expect_next(spool, n + 1);
+    spool_close(spool);
+}
+
 static void test_overflow_under_a_walk(void **state)
 {
     struct spool *spool = open_small(state);
@@ -611,6 +637,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_one_process_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bounds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_oldest_go_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_spool_that_refuses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_overflow_under_a_walk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_torn_at_every_byte, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_torn_head_at_every_byte, set_up, tear_down),

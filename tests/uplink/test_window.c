@@ -41,6 +41,28 @@ static void test_foreign_identifiers(void **state)
     assert_false(window_number(&w, a, &number));
 }
 
+static void test_gaps(void **state)
+{
+    (void)state;
+    struct window w = {0};
+    uint64_t number;
+    uint16_t a = window_add(&w, 1000);
+    assert_true(window_takes(&w, 1000 + WINDOW_MAX - 1));
+    assert_false(window_takes(&w, 1000 + WINDOW_MAX)); /* it would have the identifier of the oldest */
+    uint16_t b = window_add(&w, 1000 + WINDOW_MAX - 1);
+    assert_int_equal(w.count, 2);
+    window_settle(&w, b);
+    assert_int_equal(window_take_settled(&w), 0);
+    window_settle(&w, a);
+    assert_int_equal(window_take_settled(&w), 1000 + WINDOW_MAX - 1);
+    assert_int_equal(w.count, 0);
+    assert_true(window_takes(&w, UINT64_MAX));
+    uint16_t again = window_add(&w, 1000 + 7 * WINDOW_MAX); /* the identifier follows from the number alone */
+    assert_int_equal(again, a);
+    assert_true(window_number(&w, again, &number));
+    assert_int_equal(number, 1000 + 7 * WINDOW_MAX);
+}
+
 static void test_comes_around(void **state)
 {
     (void)state;
@@ -71,6 +93,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_settles_in_order),
         cmocka_unit_test(test_foreign_identifiers),
+        cmocka_unit_test(test_gaps),
         cmocka_unit_test(test_comes_around),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
