@@ -2,40 +2,16 @@
  * topic costs its levels and no more; a node knows its children, so a wildcard visits only what can match. The walks go
  * from node to node by child, sibling and parent, so that no input decides how deep we recurse. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "session/retained.h"
+#include "session/retained_tree.h"
 
 #include "base/memory.h"
 #include "base/table.h"
-#include "core/limits.h"
 
 #include <string.h>
 
 static const struct fault no_memory = {ERR_MEMORY, "retained: no memory for a message"};
 static const struct fault many = {ERR_FULL, "retained: the maximum number of retained messages is reached"};
 static const struct fault much = {ERR_FULL, "retained: the maximum size of retained messages is reached"};
-
-/* A million topics make about two million of these in each loop, so it is kept small. */
-struct node {
-    struct node *chain; /* the next in the same bucket */
-    struct node *parent, *child, *next, *before;
-    struct message *message; /* shared; NULL: it only leads to others */
-    uint32_t hash;
-    uint16_t len;
-    uint8_t level[];
-};
-
-/* The table grows by linear hashing: each new node splits one bucket in two, so that no node pays for all. `low`
- * buckets were there when this round of splits began, the first `split` of them are split already. */
-struct retained {
-    struct retained_limits limits;
-    struct node *root; /* of no level */
-    struct node **buckets;
-    size_t room, low, split;
-    size_t nodes;
-    size_t sweep; /* the bucket that retained_sweep looks at next */
-    size_t count, bytes;
-    uint64_t seed;
-};
 
 enum { BUCKETS_FIRST = 16 };
 
@@ -55,7 +31,7 @@ static struct node **bucket_of(const struct retained *r, uint32_t hash)
     return &r->buckets[at];
 }
 
-static struct node *child_find(const struct retained *r, const struct node *parent, struct bytes level)
+struct node *tree_child(const struct retained *r, const struct node *parent, struct bytes level)
 {
     if (!parent->child)
         return NULL;
@@ -133,7 +109,7 @@ static err child_make(struct retained *r, struct node *parent, struct bytes leve
     return OK;
 }
 
-static void node_remove(struct retained *r, struct node *node)
+void tree_remove(struct retained *r, struct node *node)
 {
     struct node **at = bucket_of(r, node->hash);
     while (*at != node)
@@ -149,17 +125,17 @@ static void node_remove(struct retained *r, struct node *node)
     mem_drop(node);
 }
 
-static bool is_idle(const struct node *node)
+bool tree_is_idle(const struct node *node)
 {
-    return node->parent && !node->message && !node->child;
+    return node->parent && !node->message && !node->child && !node->pins;
 }
 
 /* Drops a node that holds nothing any more, and the parents that held only it. */
-static void prune(struct retained *r, struct node *node)
+void tree_prune(struct retained *r, struct node *node)
 {
-    while (is_idle(node)) {
+    while (tree_is_idle(node)) {
         struct node *parent = node->parent;
-        node_remove(r, node);
+        tree_remove(r, node);
         node = parent;
     }
 }
@@ -169,7 +145,7 @@ static struct node *topic_find(const struct retained *r, struct bytes topic)
     const struct node *node = r->root;
     struct node *child = NULL;
     for (struct bytes rest = topic; node && rest.at; node = child)
-        child = child_find(r, node, bytes_cut(&rest, '/'));
+        child = tree_child(r, node, bytes_cut(&rest, '/'));
     return child;
 }
 
@@ -178,10 +154,10 @@ static err topic_make(struct retained *r, struct bytes topic, struct node **out)
     struct node *node = r->root;
     for (struct bytes rest = topic; rest.at;) {
         struct bytes level = bytes_cut(&rest, '/');
-        struct node *child = child_find(r, node, level);
+        struct node *child = tree_child(r, node, level);
         err failed = child ? OK : child_make(r, node, level, &child);
         if (failed) {
-            prune(r, node);
+            tree_prune(r, node);
             return failed;
         }
         node = child;
@@ -198,7 +174,7 @@ static size_t size_of(const struct message *m)
 }
 
 /* The message at a node, or none, in place of the former one. */
-static void hold(struct retained *r, struct node *node, struct message *message)
+void tree_hold(struct retained *r, struct node *node, struct message *message)
 {
     struct message *former = node->message;
     r->count += (message != NULL) - (former != NULL);
@@ -258,13 +234,13 @@ err retained_put(struct retained *r, struct message *message)
     struct node *node;
     if (message->payload.len) {
         TRY(topic_make(r, message->topic, &node));
-        hold(r, node, message);
+        tree_hold(r, node, message);
         return OK;
     }
     node = topic_find(r, message->topic);
     if (node) {
-        hold(r, node, NULL);
-        prune(r, node);
+        tree_hold(r, node, NULL);
+        tree_prune(r, node);
     }
     return OK;
 }
@@ -279,103 +255,7 @@ size_t retained_bytes(const struct retained *r)
     return r->bytes;
 }
 
-/* ---- what matches */
-
-struct walk {
-    struct retained *retained;
-    struct bytes levels[TOPIC_LEVELS_MAX]; /* of the filter, without a last "#" */
-    size_t count;
-    bool below; /* it ends with "#" */
-    int64_t now_us;
-    struct retained_visitor *visitor;
-    struct node *at;
-    size_t depth; /* of `at`; the root's is 0 */
-};
-
-static bool walk_open(struct walk *w, struct bytes filter)
-{
-    for (struct bytes rest = filter; rest.at && !w->below;) {
-        struct bytes level = bytes_cut(&rest, '/');
-        if (bytes_is(level, "#")) {
-            w->below = true;
-        } else {
-            if (w->count == TOPIC_LEVELS_MAX)
-                return false; /* no topic is so deep */
-            w->levels[w->count++] = level;
-        }
-    }
-    return true;
-}
-
-/* Is the filter's level that leads to nodes of this depth a wildcard? */
-static bool is_wild(const struct walk *w, size_t depth)
-{
-    return depth > w->count || bytes_is(w->levels[depth - 1], "+");
-}
-
-/* The first of node and its later siblings that a wildcard may lead to (4.7.2). */
-static struct node *first_open(const struct walk *w, struct node *node, size_t depth)
-{
-    while (node && depth == 1 && node->len && node->level[0] == '$')
-        node = node->next;
-    return node;
-}
-
-static struct node *way_down(const struct walk *w)
-{
-    if (w->depth >= w->count && !w->below)
-        return NULL;
-    if (is_wild(w, w->depth + 1))
-        return first_open(w, w->at->child, w->depth + 1);
-    return child_find(w->retained, w->at, w->levels[w->depth]);
-}
-
-/* Says the message of the node where the walk stands, if it is one that matches. False ends the walk. */
-static bool say(struct walk *w)
-{
-    struct message *message = w->at->message;
-    if (!message || w->depth < w->count)
-        return true;
-    if (!message->expires_us || message->expires_us > w->now_us)
-        return w->visitor->found(w->visitor, message);
-    hold(w->retained, w->at, NULL);
-    return true;
-}
-
-/* On to the next node that can match: down, or else across, or else up and across. What became idle on the way goes.
- * False: that was all. */
-static bool step(struct walk *w)
-{
-    struct node *down = way_down(w);
-    if (down) {
-        w->at = down;
-        w->depth++;
-        return true;
-    }
-    while (w->depth) {
-        struct node *left = w->at, *across = is_wild(w, w->depth) ? first_open(w, left->next, w->depth) : NULL;
-        w->at = across ? across : left->parent;
-        w->depth -= !across;
-        if (is_idle(left))
-            node_remove(w->retained, left);
-        if (across)
-            return true;
-    }
-    return false;
-}
-
-void retained_match(struct retained *r, struct bytes filter, int64_t now_us, struct retained_visitor *visitor)
-{
-    struct walk w = {.retained = r, .now_us = now_us, .visitor = visitor, .at = r->root};
-    if (!walk_open(&w, filter))
-        return;
-    do {
-        if (!say(&w)) {
-            prune(r, w.at);
-            return;
-        }
-    } while (step(&w));
-}
+/* ---- what has expired */
 
 size_t retained_sweep(struct retained *r, int64_t now_us, size_t buckets)
 {
@@ -389,8 +269,8 @@ size_t retained_sweep(struct retained *r, int64_t now_us, size_t buckets)
             next = node->chain;
             if (!node->message || !node->message->expires_us || node->message->expires_us > now_us)
                 continue;
-            hold(r, node, NULL);
-            prune(r, node);
+            tree_hold(r, node, NULL);
+            tree_prune(r, node);
             next = r->buckets[r->sweep]; /* a pruned parent may have stood in the same bucket */
         }
         r->sweep++;

@@ -1,6 +1,6 @@
 /* Retained messages (MQTT 5.0, 3.3.1.3) of one loop, found by topic filter. Each loop holds the same ones, told in the
- * order of the commits; the messages are shared between loops. No call stops for long: the table grows by one bucket at
- * a time. */
+ * order of the commits; the messages are shared between loops. The table grows by one bucket at a time, so no
+ * call but retained_match takes long. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -26,11 +26,22 @@ MUST err retained_put(struct retained *r, struct message *message);
 
 /* Calls `found` for each message that the filter matches and that has not expired at now_us (wall clock); those that
  * have are removed on the way. Wildcards in the first level match no topic that begins with "$" (4.7.2). The walk
- * visits only nodes that can match. `found` may not change the retained ones. Its answer false ends the walk. */
+ * visits only nodes that can match; among a million topics that may be a million. `found` may not change the retained
+ * ones. Its answer false ends the walk. */
 struct retained_visitor {
     bool (*found)(struct retained_visitor *self, struct message *message);
 };
 void retained_match(struct retained *r, struct bytes filter, int64_t now_us, struct retained_visitor *visitor);
+
+/* The same in pieces, so that one subscription holds up neither a loop nor a full queue. Between them the retained ones
+ * may change: what is held all the while is found once; what comes or goes meanwhile perhaps. Copies the filter.
+ * ERR_MEMORY. */
+struct retained_walk;
+MUST err retained_walk_open(struct retained *r, struct bytes filter, struct retained_walk **out); /* gives */
+/* Goes on over at most so many nodes. `found` answers false when it cannot take the message just now: the walk pauses,
+ * and offers that topic again when it goes on. True: there is more. */
+bool retained_walk_on(struct retained_walk *w, int64_t now_us, size_t nodes, struct retained_visitor *visitor);
+void retained_walk_close(struct retained_walk *w); /* takes, before the retained ones are closed; NULL is fine */
 
 /* Removes what has expired among the next few buckets of the table, and goes on from there when called again: so that
  * what nobody asks for does not hold room for ever. Returns how many were removed. */
