@@ -42,6 +42,8 @@ SUITES = [
           "test/broker/data/CONNECT.json", "run_sequences.py", []),
     Suite("mosquitto-scripts", "Eclipse Mosquitto's broker tests (project eclipse-mosquitto/mosquitto, 2.1 and later)",
           "test/broker/msg_sequence_test.py", "run_scripts.py", []),
+    Suite("mqtt5-conformance", "the conformance tests for 5.0 of the project LabOverWire/mqtt-lib, built: its program "
+          "mqtt5-conformance in a folder of that name", "mqtt5-conformance", "run_libtest.py", ["mqtt5-conformance"]),
 ]
 
 
@@ -49,7 +51,7 @@ def find(folder, marker):
     """The suite's folder: the given one or one right below it."""
     if folder:
         for place in [folder, *sorted(one for one in folder.iterdir() if one.is_dir())]:
-            if (place / marker).exists():
+            if (place / marker).is_file():
                 return place
     return None
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """End to end: the real programs, started by the tests on loopback with ports that the kernel picked."""
+import os
 import pathlib
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from harness.agent import Agent  # noqa: E402
+from harness.mqtt_peer import Broker  # noqa: E402
 from harness.server import Server, free_port  # noqa: E402
 
 
@@ -17,6 +19,27 @@ def server(tmp_path_factory):
     with Server(tmp_path_factory.mktemp("server")) as running:
         running.make_account()
         yield running
+
+
+@pytest.fixture(scope="session")
+def open_address(tmp_path_factory):
+    """Where anybody may speak MQTT in the clear: a server of the tests' own, or another broker, which shows whether a test
+    asks for what the standard asks: HOLDFAST_MQTT_BROKER=host:port."""
+    if other := os.environ.get("HOLDFAST_MQTT_BROKER"):
+        host, port = other.rsplit(":", 1)
+        yield host, int(port)
+        return
+    port = free_port()
+    with Server(tmp_path_factory.mktemp("open"), mqtt_plain="true", mqtt_plain__port=port, mqtt_insecure__anonymous="true"):
+        yield "127.0.0.1", port
+
+
+@pytest.fixture
+def broker(open_address):
+    """A maker of peers for one test."""
+    made = Broker(open_address)
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def will_of(topic, payload, qos=0, retain=False, **wanted):
 def connect_packet(client_id="", version=5, keep_alive=60, clean=True, will=None, properties=b"", username=None,
                    password=None):
     """will: (topic, payload), or what will_of gives."""
-    topic, payload, qos, retain, inside = (*will, 0, False, b"")[:5] if will else (None, None, 0, False, b"")
+    topic, payload, qos, retain, inside = (will if len(will) == 5 else will_of(*will)) if will else will_of("", "")
     flags = 2 * clean | (4 | qos << 3 | 32 * retain if will else 0)
     flags |= (128 if username is not None else 0) | (64 if password is not None else 0)
     body = text("MQTT") + bytes([version, flags]) + struct.pack("!H", keep_alive)

@@ -2,6 +2,7 @@
 """A client of the tests over plain TCP that can do what the standard lets a client do, and what it does not. It keeps what
 comes while it waits for something else, and acknowledges only when it is told to."""
 import itertools
+import os
 import socket
 
 from .mqtt_client import Client
@@ -9,7 +10,7 @@ from .mqtt_codec import (CONNACK, DISCONNECT, PINGREQ, PINGRESP, PUBACK, PUBCOMP
                          SUBSCRIBE, UNSUBACK, ack_packet, connect_packet, ending_packet, packet, properties, publish_packet,
                          subscribe_packet, unsubscribe_packet)
 
-PATIENCE_S = 20
+PATIENCE_S = int(os.environ.get("HOLDFAST_MQTT_PATIENCE", 20))
 names = itertools.count(1)
 
 
