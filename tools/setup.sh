@@ -4,7 +4,7 @@
 build_packages="gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libsqlite3-dev libjansson-dev libyaml-dev
   libseccomp-dev libcurl4-openssl-dev node-llhttp openssl ca-certificates"
 test_packages="clang clang-format git libclang-rt-14-dev libcmocka-dev mosquitto mosquitto-clients curl python3-pytest python3-jsonschema
-  python3-yaml python3-cryptography chromium sqlite3 procps"
+  python3-yaml python3-cryptography chromium sqlite3 procps gnutls-bin"
 
 say() { printf '%s\n' "$*"; }
 step() { printf '\033[1m==>\033[0m %s\n' "$*"; }
