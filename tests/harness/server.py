@@ -66,6 +66,7 @@ class Server:
     def wait_ready(self):
         """Waits for a start-up text and takes what it says; also after the server was killed and came again."""
         self.setup_secret = self.start_token = None
+        self.further_ports = {}
         while True:
             line = self.texts.get(timeout=PATIENCE_S)
             assert line is not None, "the server ended:\n" + self.log.read_text()[-2000:]
@@ -73,6 +74,8 @@ class Server:
                 self.http_port = int(match.group(1))
             elif match := re.search(r"MQTT over TLS +localhost:(\d+)", line):
                 self.mqtt_port = int(match.group(1))
+            elif match := re.search(r"(MQTT in the clear|MQTT over wss?) +\S+:(\d+)$", line):
+                self.further_ports[match.group(1)] = int(match.group(2))
             elif match := re.search(r"SHA-256 ([0-9a-f]{64})", line):
                 self.pin = match.group(1)
                 break
@@ -83,6 +86,10 @@ class Server:
         if old:
             self.api.token = old.token
         return self
+
+    @property
+    def plain_port(self):
+        return self.further_ports["MQTT in the clear"]
 
     @property
     def ca(self):
