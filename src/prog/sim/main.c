@@ -258,6 +258,7 @@ static struct run_wishes wishes_of(const struct options *o, const struct vault *
         .vault = vault,
         .units = o->devices,
         .sessions_per_device = (uint32_t)o->sessions,
+        .first_session = (uint32_t)o->first_session,
         .at_once = (uint32_t)o->at_once,
         .threads = (uint32_t)o->threads,
         .storm_ms = (uint32_t)(o->storm_s * 1000),

@@ -50,6 +50,8 @@ static const struct flag {
      "telemetry, storm, slow, bad, idle, or shares: telemetry:90,bad:10."},
     {"--sessions-per-device", "N", KIND_COUNT, AT(sessions), 1, 1e6, FOR_RUN | FOR_PLAN,
      "Sessions that share one device's key and certificate, with client ids of their own; 1."},
+    {"--first-session", "N", KIND_COUNT, AT(first_session), 0, 1e6, FOR_RUN,
+     "Number them from N on, for several runs at a time; 0."},
     {"--seed", "N", KIND_COUNT, AT(seed), 0, 1e18, FOR_RUN | FOR_PLAN, "Of everything that is left to chance; 1."},
     {"--seconds", "N", KIND_SECONDS, AT(seconds), 0.1, 1e6, FOR_RUN, "How long at most; 10."},
     {"--messages", "N", KIND_COUNT, AT(messages), 1, 1e9, FOR_RUN,

@@ -22,7 +22,7 @@ enum exit_code {
 struct options {
     enum command command;
     const char *server, *ca, *ca_sha256, *mqtt, *state, *prefix, *profile;
-    uint64_t devices, sessions, seed, threads, sources, at_once, messages;
+    uint64_t devices, sessions, first_session, seed, threads, sources, at_once, messages;
     double seconds, arrive_s, interval_s, storm_s, patience_s;
     bool json, mute, resume, leaf_only;
     struct mixture mixture; /* of profile */

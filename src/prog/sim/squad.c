@@ -135,7 +135,7 @@ static err make_units(struct squad *squad, unsigned part)
         u->squad = squad;
         u->plan = plan_of(&how->plan, unit);
         u->number = (uint32_t)(unit / how->sessions_per_device);
-        u->session = (uint32_t)(unit % how->sessions_per_device);
+        u->session = how->first_session + (uint32_t)(unit % how->sessions_per_device);
     }
     return OK;
 }

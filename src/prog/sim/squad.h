@@ -44,6 +44,7 @@ struct run_wishes {
     const char *host; /* that the server's certificate must carry */
     uint64_t units;   /* with identities of their own */
     uint32_t sessions_per_device;
+    uint32_t first_session;
     uint32_t sources; /* loopback addresses to come from: 127.0.0.1 and those behind it; 0: the kernel chooses */
     uint32_t at_once; /* connections on their way to be opened, for each squad */
     uint32_t threads;
