@@ -57,12 +57,12 @@ static err cipher_open(const struct suite *suite, EVP_CIPHER_CTX **out)
 /* The digest is looked up here, once. */
 static err kdf_open(const struct suite *suite, EVP_KDF_CTX **out)
 {
-    char digest[16];
+    char digest[16] = "";
+    memcpy(digest, suite->digest, strlen(suite->digest) + 1);
     int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
     OSSL_PARAM params[] = {OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
                            OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0), OSSL_PARAM_END};
     EVP_KDF *kdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_HKDF, NULL);
-    memcpy(digest, suite->digest, strlen(suite->digest) + 1);
     *out = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
     EVP_KDF_free(kdf); /* the context holds it */
     return *out && EVP_KDF_CTX_set_params(*out, params) == 1 ? OK : &broken_library;
