@@ -8,7 +8,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "door/http_speaker.h"
 
-enum { HEARTBEAT_MS = 15000, HEAD_MAX = 4096, PIECE_MAX = 1048576 };
+enum { HEARTBEAT_MS = 15000, SKIPPED_TOLD_MS = 1000, HEAD_MAX = 4096, PIECE_MAX = 1048576 };
 
 static void send_piece(struct http_speaker *h, struct bytes piece)
 {
@@ -50,6 +50,8 @@ static void deliver(struct subscription *self, struct message *message)
         stream->skipped++;
     else
         stream->hear(stream, message, &text);
+    if (!skipped && stream->skipped)
+        h->speaker.line->calls->patience(h->speaker.line, SKIPPED_TOLD_MS);
     if (stream->skipped > skipped)
         counter_raise(&h->lobby->counts->tail_dropped, stream->skipped - skipped);
     if (text.len && !text.spoiled)

@@ -26,6 +26,7 @@ struct publication {
     struct mqtt_peer *peer; /* NULL: a will */
     struct mqtt_session *session;
     struct message *message; /* owned */
+    int64_t came_us;         /* wall clock; of QoS 1 and 2 */
     uint16_t packet_id;      /* 0 for QoS 0 */
     uint8_t qos;
     bool finished;
@@ -101,6 +102,8 @@ static enum mqtt_reason acknowledge(struct mqtt_peer *to, const struct publicati
     const struct request *r = &p->request;
     enum mqtt_reason reason = r->refused ? mqtt_refusal(r->refused) : MQTT_SUCCESS;
     const char *why = !r->refused ? NULL : r->why[0] ? r->why : err_text(r->refused);
+    if (p->qos)
+        latency_add(&to->lobby->counts->acknowledgement, wall_us(to->lobby->flow.clock) - p->came_us);
     if (p->qos && (to->version == MQTT_5 || !r->refused))
         mqtt_send_ack(to, p->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC,
                       &(struct mqtt_ack){.packet_id = p->packet_id, .reason = reason}, why);
@@ -284,6 +287,7 @@ err mqtt_on_publish(struct mqtt_peer *peer, const struct mqtt_publish *publish)
         return &no_memory;
     }
     p->peer = peer;
+    p->came_us = p->qos ? wall_us(peer->lobby->flow.clock) : 0;
     p->packet_id = publish->packet_id;
     p->request.peer = peer->address;
     peer->busy++;

@@ -22,7 +22,7 @@ static const struct fault watched_twice = {ERR_EXISTS, "loop: the descriptor is 
 static const struct fault not_watched = {ERR_ABSENT, "loop: the descriptor is not watched"};
 static const struct fault not_watchable = {ERR_UNSUPPORTED, "loop: this kind of descriptor cannot be watched"};
 
-enum { EVENTS_MAX = 256, HEAP_FIRST = 64 };
+enum { EVENTS_MAX = 256, HEAP_FIRST = 64, MS_US = 1000 };
 
 /* A watcher of the loop's own: container of the loop, without a table. */
 struct own_watcher {
@@ -43,6 +43,8 @@ struct loop {
 
     struct timer **heap; /* heap[0] is due first; a timer's place is its index + 1 */
     size_t timers, heap_room;
+
+    struct latency turns; /* read by other threads */
 
     struct turn_end *ends; /* the last one asked for first: they are independent of each other */
     struct turn_end *next_ends;
@@ -129,6 +131,11 @@ int64_t loop_turn_ms(const struct loop *loop)
 int64_t loop_busy_since_ms(const struct loop *loop)
 {
     return atomic_load_explicit(&loop->busy_since_ms, memory_order_relaxed);
+}
+
+const struct latency *loop_turns(const struct loop *loop)
+{
+    return &loop->turns;
 }
 
 const struct clock *loop_clock(const struct loop *loop)
@@ -347,6 +354,7 @@ static err turn(struct loop *loop)
     fire_timers(loop);
     end_turn(loop);
     atomic_store_explicit(&loop->busy_since_ms, 0, memory_order_relaxed);
+    latency_add(&loop->turns, (monotonic_ms(loop->clock) - loop->now_ms) * MS_US);
     return OK;
 }
 

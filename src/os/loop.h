@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/latency.h"
 #include "os/mailbox.h"
 
 struct loop;
@@ -58,5 +59,7 @@ int64_t loop_turn_ms(const struct loop *loop); /* how long the present turn take
 /* From any thread: since when the loop has been in its present turn, by its clock; 0 while it sleeps or does not run. A
  * turn that does not end is a watcher that blocks. */
 int64_t loop_busy_since_ms(const struct loop *loop);
+/* From any thread: how long its turns took, from waking up to the end, in whole milliseconds. Lends for the loop's life. */
+const struct latency *loop_turns(const struct loop *loop);
 const struct clock *loop_clock(const struct loop *loop);
 struct mailbox *loop_mailbox(struct loop *loop); /* lends for the loop's life */

@@ -42,6 +42,7 @@ struct clerk {
 
     pthread_mutex_t lock; /* guards health, which the store thread writes once per batch */
     struct clerk_health health;
+    struct latency commit_times;
 };
 
 static void answer_all(struct clerk *clerk, struct pile *errands)
@@ -195,6 +196,7 @@ static void publish_health(struct clerk *clerk, const struct batch *batch, int64
         h->commits++;
         h->writes += batch->writes;
         h->commit_us = took_us > 0 ? took_us : 0; /* the wall clock may have been set back */
+        latency_add(&clerk->commit_times, h->commit_us);
         if (h->commit_us > h->commit_us_max)
             h->commit_us_max = h->commit_us;
         if (batch->writes > h->batch_high_water)
@@ -381,6 +383,7 @@ void clerk_read_health(struct clerk *clerk, struct clerk_health *out)
 {
     (void)pthread_mutex_lock(&clerk->lock);
     *out = clerk->health;
+    latency_sum_add(&out->commit_times, &clerk->commit_times);
     (void)pthread_mutex_unlock(&clerk->lock);
     mailbox_read_counts(clerk->intake.box, &out->queue);
 }

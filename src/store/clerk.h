@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/latency.h"
 #include "core/recorder.h"
 #include "core/store.h"
 #include "os/log.h"
@@ -55,6 +56,7 @@ struct clerk_health {
     size_t batch_high_water; /* most writes in one commit */
     int64_t commit_us;       /* how long the last commit took, from its first write applied to the disk's answer */
     int64_t commit_us_max;
+    struct latency_sum commit_times; /* of all commits */
     struct mailbox_counts queue;
 };
 

@@ -286,6 +286,38 @@ def test_a_stream_of_events_is_described(described, server):
     connection.close()
 
 
+def test_sessions_of_clients(server, ask, pump):
+    with client(server, pump, "a/../b") as one:
+        one.subscribe("devices/pump/#")
+        listed = ask("GET", "/api/v1/sessions?search=A%2F..").json
+        assert [found["client"] for found in listed["sessions"]] == ["a/../b"] and listed["total"] == 1
+        name = "kind=device&principal=pump&client=a%2F..%2Fb"
+        assert ask("GET", f"/api/v1/sessions/one?{name}").json["watches"][0]["filter"] == "devices/pump/#"
+        assert ask("DELETE", f"/api/v1/sessions/one?{name}").status == 204
+        one.wait_closed()
+    for bad in ("", "?kind=device", "?kind=device&principal=pump", "?kind=x&principal=pump&client=a", name.replace("pump", "a%20b")):
+        assert ask("GET", f"/api/v1/sessions/one{bad if bad.startswith('?') or not bad else '?' + bad}").status == 400
+    assert ask("DELETE", "/api/v1/sessions/one?kind=device&principal=pump&client=nobody").status == 404
+    for bad in ("limit=0", "limit=501", "connected=x", "after=x", "search=" + "x" * 65, "sort=a"):
+        assert ask("GET", f"/api/v1/sessions?{bad}").status == 400
+
+
+def test_drain_and_tail(server, described, ask):
+    assert ask("GET", "/api/v1/drain").json["drains"] is False
+    assert ask("PUT", "/api/v1/drain", {"drains": False}).json["drains"] is False
+    for bad in ({}, {"drains": 1}, {"drains": True, "per_second": 0}, {"drains": True, "reference": "\n"}, {"drains": True, "more": 1}):
+        assert ask("PUT", "/api/v1/drain", bad).status == 400
+    for bad in ("", "?filter=", "?filter=a%2F%23%2Fb", "?filter=%24share%2Fg%2Fa"):
+        assert ask("GET", f"/api/v1/tail{bad}").status == 400
+    assert ask("GET", "/api/v1/tail?filter=%24SYS%2F%23").status == 403
+    connection = server.api.connect()
+    connection.request("GET", "/api/v1/tail?filter=%23", headers={"Authorization": f"Bearer {server.api.token}"})
+    answer = connection.getresponse()
+    assert answer.status == 200 and answer.headers["Content-Type"].split(";")[0] == "text/event-stream"
+    described.seen.add(("GET", "/api/v1/tail", 200))
+    connection.close()
+
+
 def test_every_operation_was_asked(described):
     """The last of this file: nothing is described that was not tried, with success and without."""
     succeeded = {(method, path) for method, path, status in described.seen if status < 300}

@@ -130,7 +130,8 @@ static err station_furnish(struct station *s, const struct floor_doors *doors)
                  .tap = &s->witness.tap,
                  .clock = o->clock},
     };
-    return lobby_open(&s->lobby);
+    TRY(lobby_open(&s->lobby));
+    return census_open(&s->census, &s->lobby);
 }
 
 static void *run(void *self)
@@ -177,9 +178,24 @@ struct herald *floor_herald(struct floor *floor)
     return &floor->herald;
 }
 
+void floor_count_retained(struct station *s)
+{
+    if (s != &s->floor->stations[0])
+        return;
+    counter_set(&s->counts.retained_now, retained_count(s->retained));
+    counter_set(&s->counts.retained_bytes, retained_bytes(s->retained));
+}
+
 void floor_tell_counts(const struct floor *floor, struct metric_rows *rows)
 {
+    static const struct metric turn = {"loop_turn_seconds", "",
+                                       "Turns of the event loops, from waking up to the end, in whole milliseconds.",
+                                       METRIC_COUNTER};
+    struct latency_sum turns = {.count = 0};
+    for (size_t i = 0; i < floor->options.loops; i++)
+        latency_sum_add(&turns, loop_turns(floor->stations[i].loop));
     door_counts_tell(floor->counts, floor->options.loops + 1, rows);
+    rows->latency(rows, &turn, &turns);
 }
 
 uint64_t floor_connections(const struct floor *floor)
@@ -198,11 +214,7 @@ static err restore(struct floor *floor, struct store_reader *reader)
 {
     struct mqtt_restored r;
     TRY(mqtt_restore(reader, floor->lobbies, floor->options.loops, &r));
-    for (size_t i = 0; i < floor->options.loops; i++) {
-        struct station *s = &floor->stations[i];
-        counter_set(&s->counts.retained_now, retained_count(s->retained));
-        counter_set(&s->counts.retained_bytes, retained_bytes(s->retained));
-    }
+    floor_count_retained(&floor->stations[0]);
     log_line(floor->options.log, LOG_INFO, "sessions restored",
              "sessions=%zu subscriptions=%zu deliveries=%zu retained=%zu left_out=%zu", r.sessions, r.subscriptions,
              r.deliveries, r.retained, r.left_out);

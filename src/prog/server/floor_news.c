@@ -29,8 +29,7 @@ static void hold_retained(struct mail *mail)
     if (retained_put(s->retained, k->message))
         log_line(s->lobby.log, LOG_ERROR, "no memory for a retained message", "loop=%zu",
                  (size_t)(s - s->floor->stations));
-    counter_set(&s->counts.retained_now, retained_count(s->retained));
-    counter_set(&s->counts.retained_bytes, retained_bytes(s->retained));
+    floor_count_retained(s);
     message_drop(k->message);
     mem_drop(k);
 }

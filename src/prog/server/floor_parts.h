@@ -6,6 +6,7 @@
 #include "guard/inspection.h"
 #include "guard/session_table.h"
 #include "prog/server/board.h"
+#include "prog/server/census.h"
 #include "prog/server/dispatch.h"
 #include "prog/server/floor.h"
 #include "prog/server/proof.h"
@@ -36,6 +37,7 @@ struct station {
     struct proof proof;
     struct badges badges;
     struct recorder *recorder;
+    struct census census;
 };
 
 struct floor {
@@ -51,5 +53,7 @@ struct floor {
     struct station stations[];
 };
 
+/* All loops hold the same retained messages: the first one's count is that of all. */
+void floor_count_retained(struct station *s);
 /* Fills the herald, by which query threads tell all loops what changed. */
 void floor_open_herald(struct floor *floor);

@@ -25,21 +25,16 @@ static void tell_store(const struct clerk_health *clerk, struct metric_rows *row
         {"store_failures", "", "Batches that the store could not commit.", METRIC_COUNTER},
         {"store_waiting", "", "Errands that wait for the store.", METRIC_GAUGE},
         {"store_refused", "", "Errands that found the store's queue full.", METRIC_COUNTER},
-        {"store_commit_microseconds", "", "How long the last commit took.", METRIC_GAUGE},
-        {"store_commit_microseconds_max", "", "How long the slowest commit took since the start.", METRIC_GAUGE},
     };
     const uint64_t values[] = {
-        clerk->commits,
-        clerk->writes,
-        clerk->failed_batches,
-        clerk->queue.waiting,
-        clerk->queue.refused,
-        (uint64_t)clerk->commit_us,
-        (uint64_t)clerk->commit_us_max,
+        clerk->commits, clerk->writes, clerk->failed_batches, clerk->queue.waiting, clerk->queue.refused,
     };
     static_assert(sizeof values / sizeof *values == sizeof metrics / sizeof *metrics, "a value for each metric");
     for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)
         rows->number(rows, &metrics[i], values[i]);
+    static const struct metric took = {"store_commit_seconds", "", "Commits of the store, the disk's answer included.",
+                                       METRIC_COUNTER};
+    rows->latency(rows, &took, &clerk->commit_times);
 }
 
 static void tell(struct health_source *self, struct metric_rows *rows)
