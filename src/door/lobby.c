@@ -41,6 +41,13 @@ uint64_t lobby_sum(const struct lobby *lobby, size_t offset)
     return sum;
 }
 
+enum { PRESSED_MS = 250 }; /* of one turn */
+
+bool lobby_is_pressed(const struct lobby *lobby)
+{
+    return loop_turn_ms(lobby->loop) > PRESSED_MS;
+}
+
 /* A fixed seed: every loop must find the same home. Ids are ours to give, so collisions gain nobody anything; of the
  * anonymous nothing is promised. */
 static struct lobby *home(const struct lobby *lobby, struct bytes name)

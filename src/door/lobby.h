@@ -124,9 +124,9 @@ struct lobby {
     struct drain_order drain;
     struct timer drain_tick;
     size_t drain_next, drain_owed; /* the bucket of `sessions` that is next; tenths of sessions that are due */
-    struct roll roll;        /* how many sessions each device holds here */
-    struct list lines;       /* every connection of this loop */
-    bool shut;               /* the server stops: a line that still arrives from another loop is ended, too */
+    struct roll roll;              /* how many sessions each device holds here */
+    struct list lines;             /* every connection of this loop */
+    bool shut;                     /* the server stops: a line that still arrives from another loop is ended, too */
     struct list dirty;       /* connections that have something to write or to read once the present callback is over */
     struct list graves;      /* connections that are over */
     struct traffic *traffic; /* what the connections share */
@@ -138,6 +138,9 @@ void lobby_forget(struct lobby *lobby); /* frees the lobby's own, once those req
 /* A count of all lobbies together: LOBBY_SUM(lobby, connections_now). */
 #define LOBBY_SUM(lobby, name) lobby_sum(lobby, offsetof(struct door_counts, name))
 uint64_t lobby_sum(const struct lobby *lobby, size_t offset);
+/* The loop has more to do than it can do in good time: who comes now is better told to come back (MQTT 5.0: 0x89,
+ * Server busy) than made to wait, and those who wait already are served sooner. */
+bool lobby_is_pressed(const struct lobby *lobby);
 /* The lobby that owns all sessions of a principal: take-over, expulsion and presence then need no other loop. */
 struct lobby *lobby_home(const struct lobby *lobby, const struct principal *who);
 /* The lobby that owns the session of a client: its principal's, or, of the anonymous, who would all share one, that of

@@ -32,9 +32,9 @@ static struct websocket_line *of(const struct line *inner)
 static void send_bytes(struct line *self, struct bytes bytes)
 {
     struct websocket_line *w = of(self);
-    SCOPED(buffer_drop) struct buffer frame = {.max = bytes.len + 16};
-    websocket_put_frame(&frame, WEBSOCKET_BINARY, bytes);
-    line_send(w->outer.line, buffer_view(&frame));
+    uint8_t head[WEBSOCKET_HEAD_MAX];
+    line_send(w->outer.line, bytes_of(head, websocket_head(WEBSOCKET_BINARY, bytes.len, head)));
+    line_send(w->outer.line, bytes);
 }
 
 static size_t backlog(const struct line *self)

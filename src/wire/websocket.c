@@ -270,20 +270,23 @@ err websocket_feed(struct websocket *w, struct bytes in, size_t *used, struct bu
 
 /* ---- Frames out */
 
+/* RFC 6455, 5.2: the length in as few bytes as it needs. */
+size_t websocket_head(enum websocket_opcode opcode, size_t payload_len, uint8_t out[WEBSOCKET_HEAD_MAX])
+{
+    size_t len_bytes = payload_len < LENGTH_16 ? 0 : payload_len <= UINT16_MAX ? 2 : 8;
+    out[0] = (uint8_t)(FIN | opcode);
+    out[1] = len_bytes == 0 ? (uint8_t)payload_len : len_bytes == 2 ? LENGTH_16 : LENGTH_64;
+    for (size_t i = 0; i < len_bytes; i++)
+        out[2 + i] = (uint8_t)((uint64_t)payload_len >> (8 * (len_bytes - 1 - i)));
+    return 2 + len_bytes;
+}
+
 void websocket_put_frame(struct buffer *out, enum websocket_opcode opcode, struct bytes payload)
 {
     if (opcode & CONTROL)
         payload = bytes_first(payload, WEBSOCKET_CONTROL_MAX);
-    put_u8(out, (uint8_t)(FIN | opcode));
-    if (payload.len < LENGTH_16) {
-        put_u8(out, (uint8_t)payload.len);
-    } else if (payload.len <= UINT16_MAX) {
-        put_u8(out, LENGTH_16);
-        put_u16(out, (uint16_t)payload.len);
-    } else {
-        put_u8(out, LENGTH_64);
-        put_u64(out, payload.len);
-    }
+    uint8_t head[WEBSOCKET_HEAD_MAX];
+    put_bytes(out, bytes_of(head, websocket_head(opcode, payload.len, head)));
     put_bytes(out, payload);
 }
 

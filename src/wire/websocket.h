@@ -73,6 +73,9 @@ struct websocket {
  * is full). */
 MUST err websocket_feed(struct websocket *w, struct bytes in, size_t *used, struct buffer *data);
 
+/* What stands before the payload of a whole, unmasked frame; so many bytes of out. */
+enum { WEBSOCKET_HEAD_MAX = 10 };
+size_t websocket_head(enum websocket_opcode opcode, size_t payload_len, uint8_t out[WEBSOCKET_HEAD_MAX]);
 /* Appends one whole, unmasked frame. A control frame's payload is cut to WEBSOCKET_CONTROL_MAX. */
 void websocket_put_frame(struct buffer *out, enum websocket_opcode opcode, struct bytes payload);
 void websocket_put_close(struct buffer *out, enum websocket_code code, const char *reason); /* NO_CODE: an empty one */

@@ -56,8 +56,19 @@ static void ids(void **state)
     assert_false(id_is_valid(BYTES("a\0")));
 }
 
+static void what_the_anonymous_may_hear(void **state)
+{
+    static const struct principal anonymous = {PRINCIPAL_ANONYMOUS, ""}, device = {PRINCIPAL_DEVICE, "a"};
+    assert_false(principal_may_hear(&anonymous, BYTES("devices/a/telemetry")));
+    assert_false(principal_may_hear(&anonymous, BYTES("devices/")));
+    assert_true(principal_may_hear(&anonymous, BYTES("devices")));
+    assert_true(principal_may_hear(&anonymous, BYTES("a/devices/b")));
+    assert_true(principal_may_hear(&device, BYTES("devices/b/telemetry")));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(headers), cmocka_unit_test(answers), cmocka_unit_test(ids)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(headers), cmocka_unit_test(answers), cmocka_unit_test(ids),
+                                       cmocka_unit_test(what_the_anonymous_may_hear)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -132,6 +132,24 @@ static void everybody_has_a_bucket_of_their_own(void **state)
     quota_close(p.quota);
 }
 
+static void the_anonymous_are_limited_by_address_or_not_at_all(void **state)
+{
+    struct play p;
+    struct quota_options options = {DEVICE, OPERATOR, ADDRESS, 10, 7, 2};
+    unsigned passed = 0;
+    play_open(&p, 10);
+    for (int i = 0; i < 1000; i++)
+        assert_true(admits(&p, PRINCIPAL_ANONYMOUS, "", "127.0.0.1:1"));
+    quota_close(p.quota);
+    assert_null(quota_open(&options, &p.clock, &p.quota));
+    while (admits(&p, PRINCIPAL_ANONYMOUS, "", passed % 2 ? "127.0.0.1:1" : "127.0.0.1:2"))
+        passed++;
+    assert_int_equal(passed, 4);
+    assert_true(admits(&p, PRINCIPAL_ANONYMOUS, "", "127.0.0.2:1"));
+    assert_true(admits(&p, PRINCIPAL_NOBODY, "", "127.0.0.1:1")); /* another bucket */
+    quota_close(p.quota);
+}
+
 /* The table is full: whoever was quiet for the longest time gives way, and gets a full bucket when it comes back. */
 static void the_longest_unused_give_way(void **state)
 {
@@ -183,6 +201,7 @@ int main(void)
         cmocka_unit_test(the_rate_is_kept),
         cmocka_unit_test(a_clock_that_misbehaves_locks_nobody_out),
         cmocka_unit_test(everybody_has_a_bucket_of_their_own),
+        cmocka_unit_test(the_anonymous_are_limited_by_address_or_not_at_all),
         cmocka_unit_test(the_longest_unused_give_way),
         cmocka_unit_test(every_allocation_may_fail),
     };

@@ -1,5 +1,6 @@
 /* The loop: timers under a clock that the test turns, watchers that go away in callbacks, mails, stopping. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/list.h"
 #include "base/memory.h"
 #include "os/clock.h"
 #include "os/loop.h"
@@ -391,9 +392,50 @@ static void what_cannot_be_watched_is_an_error(void **state)
     loop_close(loop);
 }
 
+/* ---- the ends of turns */
+
+struct finale {
+    struct turn_end end;
+    struct watcher other; /* always readable */
+    struct loop *loop;
+    unsigned overs, others;
+};
+
+static void other_ready(struct watcher *self, uint32_t events)
+{
+    CONTAINER(self, struct finale, other)->others++;
+}
+
+static void over(struct turn_end *self)
+{
+    struct finale *f = CONTAINER(self, struct finale, end);
+    assert_true(loop_busy_since_ms(f->loop) > 0);
+    if (++f->overs == 5)
+        loop_stop(f->loop);
+    else
+        loop_at_next_turn_end(f->loop, self);
+    loop_at_next_turn_end(f->loop, self); /* twice is once */
+}
+
+static void what_is_left_for_the_next_turn_lets_the_others_have_theirs(void **state)
+{
+    struct finale f = {.end.over = over, .other = {eventfd(1, EFD_NONBLOCK), other_ready}};
+    assert_null(loop_open(machine_clock(), 16, &f.loop));
+    assert_null(loop_watch(f.loop, &f.other, EPOLLIN));
+    assert_int_equal(loop_busy_since_ms(f.loop), 0);
+    loop_at_next_turn_end(f.loop, &f.end);
+    assert_null(loop_run(f.loop));
+    assert_int_equal(f.overs, 5);
+    assert_int_equal(f.others, 5); /* one turn between each two */
+    assert_int_equal(loop_busy_since_ms(f.loop), 0);
+    loop_close(f.loop);
+    close(f.other.fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_left_for_the_next_turn_lets_the_others_have_theirs),
         cmocka_unit_test(timers_fire_in_order_and_never_early),
         cmocka_unit_test(timers_of_one_turn_fire_sorted),
         cmocka_unit_test(a_callback_may_clear_and_set_timers),

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -132,10 +133,51 @@ static void a_conversation_ends_in_two_halves(void **state)
     fd_close(&listener);
 }
 
+static void the_loopback_is_known(void **state)
+{
+    static const struct {
+        const char *address;
+        bool is;
+    } rows[] = {
+        {"127.0.0.1", true}, {"127.255.255.254", true}, {"::1", true},       {"::ffff:127.0.0.1", true},
+        {"0.0.0.0", false},  {"::", false},             {"10.0.0.1", false}, {"::ffff:10.0.0.1", false},
+        {"128.0.0.1", false}, {"fe80::1", false},       {"localhost", false}, {"", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (address_is_loopback(rows[i].address) != rows[i].is)
+            fail_msg("%s", rows[i].address);
+}
+
+static void bytes_go_both_ways_and_nobody_waits(void **state)
+{
+    static uint8_t much[1 << 20];
+    uint8_t in[16];
+    int pair[2];
+    size_t got, taken, all = 0;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0); /* blocking, which must not matter */
+    assert_true(err_is(socket_read(pair[0], in, sizeof in, &got), ERR_AGAIN));
+    assert_null(socket_write(pair[1], BYTES("hello"), &taken));
+    assert_int_equal(taken, 5);
+    assert_null(socket_read(pair[0], in, sizeof in, &got));
+    assert_int_equal(got, 5);
+    err failed = OK;
+    while (!failed) {
+        failed = socket_write(pair[1], bytes_of(much, sizeof much), &taken);
+        all += taken;
+    }
+    assert_true(err_is(failed, ERR_AGAIN) && all > 0);
+    assert_int_equal(close(pair[0]), 0);
+    assert_true(err_is(socket_write(pair[1], BYTES("x"), &taken), ERR_CLOSED)); /* and no SIGPIPE */
+    assert_int_equal(close(pair[1]), 0);
+    assert_true(err_is(socket_read(-1, in, sizeof in, &got), ERR_CLOSED));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_connection_is_made_and_named),
+        cmocka_unit_test(the_loopback_is_known),
+        cmocka_unit_test(bytes_go_both_ways_and_nobody_waits),
         cmocka_unit_test(a_retry_finds_the_address_that_works),
         cmocka_unit_test(failures_are_named),
         cmocka_unit_test(running_out_of_descriptors_is_told),
