@@ -11,12 +11,12 @@ from .mqtt_codec import (CONNACK, DISCONNECT, PINGREQ, PINGRESP, PUBACK, PUBCOMP
                          subscribe_packet, unsubscribe_packet)
 
 PATIENCE_S = int(os.environ.get("HOLDFAST_MQTT_PATIENCE", 20))
-names = itertools.count(1)
+names, run = itertools.count(1), os.urandom(3).hex()
 
 
 def unique(start="c"):
-    """A name that no other test of this run uses."""
-    return f"{start}-{next(names)}"
+    """A name that no other test uses, of this run or, on a broker that stays, of another."""
+    return f"{start}-{run}-{next(names)}"
 
 
 def plain_socket(address, receive_buffer=None):
@@ -36,6 +36,9 @@ class Peer(Client):
         self.connack = None
 
     # -- what comes
+
+    def whole_packet_waits(self):
+        return bool(self.waiting)
 
     def take(self, *kinds):
         """The next packet of these kinds; others are kept for whoever asks for them. A DISCONNECT nobody asked for is an
