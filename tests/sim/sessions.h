@@ -157,6 +157,7 @@ struct world {
     struct store_writer *writer;
     struct store_reader *reader;
     struct server server;
+    struct house *house; /* of the real doors */
     struct client clients[CLIENTS];
     struct pipe to_server[CLIENTS], to_client[CLIENTS];
     int8_t granted[CLIENTS][TOPICS]; /* -1: not subscribed */
@@ -168,39 +169,44 @@ struct world {
     uint64_t crashes, dups, refusals, sheds, exactly_once;
 };
 
-uint32_t draw(struct world *w, uint32_t below);
-bool chance(struct world *w, uint32_t percent);
-
-/* A full pipe takes no more: false. */
-bool pipe_put(struct pipe *p, const struct packet *packet);
-bool pipe_take(struct pipe *p, struct packet *packet);
-
-/* sessions_server.c: the doors and their loops. */
-void server_open(struct world *w);  /* the first start: sessions and subscriptions are kept */
-void server_close(struct world *w); /* also a crash: nothing is left but the store */
+/* The server, of which there are two: the one of sessions_server.c and sessions_threads.c plays its doors, and shows in
+ * which order session state is changed, kept and told; the one of sessions_door.c is the real doors, flow and dispatch.
+ */
+void server_open(struct world *w);     /* the first start: sessions and subscriptions are kept */
+void server_restores(struct world *w); /* a later start, from what the store has */
+void server_close(struct world *w);    /* also a crash: nothing is left but the store */
 void server_connect(struct world *w, unsigned client);
 void server_disconnect(struct world *w, unsigned client);
 void server_takes(struct world *w, unsigned client); /* one packet */
 void server_sends(struct world *w, unsigned client); /* one packet */
+void server_turns(struct world *w, unsigned loop);   /* some of what the loop has to do by itself */
+bool server_is_busy(struct world *w);
+void store_commits(struct world *w);                                    /* a batch */
+void store_returns(struct world *w);                                    /* one answer */
+const struct session *server_session(struct world *w, unsigned client); /* its outbox, inbox and bounds; lends */
+struct retained *server_retained(struct world *w, unsigned loop);
+
+struct packet packet_of(const struct message *m);   /* PUBLISH of a message, without its QoS */
+struct message *message_of(const struct packet *p); /* gives */
+
+/* Between sessions_server.c and sessions_threads.c. */
 void server_offers(struct world *w, struct arrival *a, unsigned loop);
 void server_answered(struct world *w, struct arrival *a);
 void server_settles(struct world *w, struct post *post);
 void server_routes(struct world *w, unsigned loop, struct message *message);
 void server_hears(struct world *w, struct job *job); /* what became of a write */
 unsigned home_of(unsigned client);
-struct packet packet_of(const struct message *m); /* PUBLISH of a message, without its QoS */
-
-/* sessions_threads.c: the store thread, the mail between loops, and the start. */
 struct write *session_write(enum write_kind kind, unsigned client, uint64_t number);
-void job_post(struct world *w, const struct job *job); /* takes its write */
-void store_commits(struct world *w);
-void store_returns(struct world *w);                                                      /* one answer */
+void job_post(struct world *w, const struct job *job);                                    /* takes its write */
 struct post *mail_post(struct world *w, unsigned from, unsigned to, enum mail_kind kind); /* lends, to be filled */
-bool mail_arrives(struct world *w, unsigned from, unsigned to);                           /* one of them */
-void server_restores(struct world *w);
 
-/* sessions_clients.c */
+/* sessions_clients.c, as the next to draw and the pipes */
 void client_connects(struct world *w, unsigned client);
 void client_loses(struct world *w, unsigned client); /* its connection */
 void client_publishes(struct world *w, unsigned client);
 void client_takes(struct world *w, unsigned client); /* one packet */
+
+uint32_t draw(struct world *w, uint32_t below);
+bool chance(struct world *w, uint32_t percent);
+bool pipe_put(struct pipe *p, const struct packet *packet); /* a full pipe takes no more: false */
+bool pipe_take(struct pipe *p, struct packet *packet);

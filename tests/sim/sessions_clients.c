@@ -2,6 +2,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sessions.h"
 
+uint32_t draw(struct world *w, uint32_t below)
+{
+    w->dice = w->dice * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(w->dice >> 33) % below;
+}
+
+bool chance(struct world *w, uint32_t percent)
+{
+    return draw(w, 100) < percent;
+}
+
+bool pipe_put(struct pipe *p, const struct packet *packet)
+{
+    if (p->count == PIPE_MAX)
+        return false;
+    p->at[(p->first + p->count++) % PIPE_MAX] = *packet;
+    return true;
+}
+
+bool pipe_take(struct pipe *p, struct packet *packet)
+{
+    if (!p->count)
+        return false;
+    *packet = p->at[p->first++ % PIPE_MAX];
+    p->first %= PIPE_MAX;
+    p->count--;
+    return true;
+}
+
+/* A payload says who published what: "publisher serial". */
+struct packet packet_of(const struct message *m)
+{
+    unsigned topic = (unsigned)(m->topic.at[2] - '0'), publisher = (unsigned)(m->payload.at[0] - '0');
+    uint64_t serial = 0;
+    if (text_to_u64(bytes_from(m->payload, 2), &serial))
+        abort();
+    return (struct packet){.kind = PUBLISH, .topic = topic, .publisher = publisher, .serial = (uint32_t)serial};
+}
+
+struct message *message_of(const struct packet *p)
+{
+    char topic[4], payload[16];
+    snprintf(topic, sizeof topic, "t/%u", p->topic % 10);
+    snprintf(payload, sizeof payload, "%u %u", p->publisher % 10, p->serial);
+    struct message_parts parts = {
+        .topic = bytes_of_text(topic), .payload = bytes_of_text(payload), .qos = p->qos, .retain = p->retain};
+    struct message *m = message_make(&parts);
+    if (!m)
+        abort();
+    return m;
+}
+
 static void write_packet(struct world *w, unsigned client, const struct packet *packet)
 {
     if (w->clients[client].connected && !pipe_put(&w->to_server[client], packet))

@@ -13,29 +13,6 @@ unsigned home_of(unsigned client)
     return client % LOOPS;
 }
 
-/* A payload says who published what: "publisher serial". */
-struct packet packet_of(const struct message *m)
-{
-    unsigned topic = (unsigned)(m->topic.at[2] - '0'), publisher = (unsigned)(m->payload.at[0] - '0');
-    uint64_t serial = 0;
-    if (text_to_u64(bytes_from(m->payload, 2), &serial))
-        abort();
-    return (struct packet){.kind = PUBLISH, .topic = topic, .publisher = publisher, .serial = (uint32_t)serial};
-}
-
-static struct message *message_of(const struct packet *p)
-{
-    char topic[4], payload[16];
-    snprintf(topic, sizeof topic, "t/%u", p->topic % 10);
-    snprintf(payload, sizeof payload, "%u %u", p->publisher % 10, p->serial);
-    struct message_parts parts = {
-        .topic = bytes_of_text(topic), .payload = bytes_of_text(payload), .qos = p->qos, .retain = p->retain};
-    struct message *m = message_make(&parts);
-    if (!m)
-        abort();
-    return m;
-}
-
 static void say(struct world *w, unsigned client, struct packet packet)
 {
     if (w->server.sessions[client].connected && !pipe_put(&w->to_client[client], &packet))
@@ -436,4 +413,14 @@ void server_close(struct world *w)
     for (unsigned loop = 0; loop < LOOPS; loop++)
         retained_close(server->retained[loop]);
     memset(server, 0, sizeof *server);
+}
+
+const struct session *server_session(struct world *w, unsigned client)
+{
+    return &w->server.sessions[client];
+}
+
+struct retained *server_retained(struct world *w, unsigned loop)
+{
+    return w->server.retained[loop];
 }

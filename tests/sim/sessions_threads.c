@@ -5,35 +5,6 @@
 
 static const struct fault disk = {ERR_FULL, "sim: the disk has no room"};
 
-uint32_t draw(struct world *w, uint32_t below)
-{
-    w->dice = w->dice * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(w->dice >> 33) % below;
-}
-
-bool chance(struct world *w, uint32_t percent)
-{
-    return draw(w, 100) < percent;
-}
-
-bool pipe_put(struct pipe *p, const struct packet *packet)
-{
-    if (p->count == PIPE_MAX)
-        return false;
-    p->at[(p->first + p->count++) % PIPE_MAX] = *packet;
-    return true;
-}
-
-bool pipe_take(struct pipe *p, struct packet *packet)
-{
-    if (!p->count)
-        return false;
-    *packet = p->at[p->first++ % PIPE_MAX];
-    p->first %= PIPE_MAX;
-    p->count--;
-    return true;
-}
-
 /* ---- the store thread */
 
 struct write *session_write(enum write_kind kind, unsigned client, uint64_t number)
@@ -125,7 +96,7 @@ struct post *mail_post(struct world *w, unsigned from, unsigned to, enum mail_ki
     return post;
 }
 
-bool mail_arrives(struct world *w, unsigned from, unsigned to)
+static bool mail_arrives(struct world *w, unsigned from, unsigned to)
 {
     struct post_box *box = &w->server.mail[from][to];
     if (!box->count)
@@ -156,6 +127,24 @@ bool mail_arrives(struct world *w, unsigned from, unsigned to)
     }
     message_drop(post.message);
     return true;
+}
+
+/* From one loop to another, some of what waits there. */
+void server_turns(struct world *w, unsigned loop)
+{
+    uint32_t count = 1 + draw(w, 8);
+    for (uint32_t i = 0, first = draw(w, LOOPS); i < LOOPS; i++)
+        while (count && mail_arrives(w, (first + i) % LOOPS, loop))
+            count--;
+}
+
+bool server_is_busy(struct world *w)
+{
+    bool busy = w->server.waiting_count || w->server.returning_count;
+    for (unsigned from = 0; from < LOOPS; from++)
+        for (unsigned to = 0; to < LOOPS; to++)
+            busy |= w->server.mail[from][to].count > 0;
+    return busy;
 }
 
 /* ---- the start */

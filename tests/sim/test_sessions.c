@@ -17,7 +17,7 @@ enum { SEEDS = 40, STEPS = 60000, CHECK_EVERY = 16, ROUNDS_MAX = 100000 };
 static void mark_held(struct world *w, unsigned client, bool held[CLIENTS][NUMBERS_MAX])
 {
     const struct delivery *d = NULL;
-    for (uint64_t at = 0; (at = outbox_walk(&w->server.sessions[client].outbox, at, &d));)
+    for (uint64_t at = 0; (at = outbox_walk(&server_session(w, client)->outbox, at, &d));)
         if (d->message) {
             struct packet p = packet_of(d->message);
             held[p.publisher][p.serial] = true;
@@ -43,7 +43,7 @@ static void nothing_is_lost(struct world *w)
 static void check(struct world *w)
 {
     for (unsigned c = 0; w->server.up && c < CLIENTS; c++) {
-        const struct session *s = &w->server.sessions[c];
+        const struct session *s = server_session(w, c);
         holds(w, outbox_under_way(&s->outbox) <= outbox_count(&s->outbox));
         holds(w, outbox_count(&s->outbox) <= s->messages_most && s->outbox.bytes <= s->bytes_most);
         holds(w, s->inbox.count <= OPEN_MAX + 1);
@@ -66,18 +66,6 @@ static void restart(struct world *w)
     nothing_is_lost(w);
 }
 
-/* From one loop to another, some of what waits there. */
-static void some_mail_arrives(struct world *w)
-{
-    uint32_t count = 1 + draw(w, 8);
-    for (uint32_t i = 0, from = draw(w, LOOPS * LOOPS); i < LOOPS * LOOPS; i++)
-        if (mail_arrives(w, (from + i) / LOOPS % LOOPS, (from + i) % LOOPS)) {
-            while (--count && mail_arrives(w, (from + i) / LOOPS % LOOPS, (from + i) % LOOPS))
-                continue;
-            return;
-        }
-}
-
 static void server_acts(struct world *w)
 {
     unsigned client = draw(w, CLIENTS);
@@ -87,7 +75,7 @@ static void server_acts(struct world *w)
     else if (die < 55)
         server_sends(w, client);
     else if (die < 80)
-        some_mail_arrives(w);
+        server_turns(w, draw(w, LOOPS));
     else if (die < 86)
         store_commits(w);
     else
@@ -124,13 +112,10 @@ static void world_acts(struct world *w)
 /* Without further trouble all comes to an end. */
 static bool is_busy(struct world *w)
 {
-    bool busy = w->server.waiting_count || w->server.returning_count;
-    for (unsigned from = 0; from < LOOPS; from++)
-        for (unsigned to = 0; to < LOOPS; to++)
-            busy |= w->server.mail[from][to].count > 0;
+    bool busy = server_is_busy(w);
     for (unsigned c = 0; c < CLIENTS; c++)
         busy |= w->to_server[c].count || w->to_client[c].count || w->clients[c].open_count ||
-                outbox_count(&w->server.sessions[c].outbox) || !w->clients[c].connected ||
+                outbox_count(&server_session(w, c)->outbox) || !w->clients[c].connected ||
                 !w->server.sessions[c].connected;
     return busy;
 }
@@ -149,9 +134,8 @@ static void settle(struct world *w)
             server_sends(w, c);
             client_takes(w, c);
         }
-        for (unsigned from = 0; from < LOOPS; from++)
-            for (unsigned to = 0; to < LOOPS; to++)
-                (void)mail_arrives(w, from, to);
+        for (unsigned loop = 0; loop < LOOPS; loop++)
+            server_turns(w, loop);
         store_commits(w);
         store_returns(w);
         w->step++;
@@ -197,7 +181,7 @@ static bool retained_left(struct retained_rows *self, struct message *message)
     l->kept = message;
     l->found = 0;
     for (unsigned loop = 0; loop < LOOPS; loop++)
-        retained_match(l->w->server.retained[loop], message->topic, 0, &l->visitor);
+        retained_match(server_retained(l->w, loop), message->topic, 0, &l->visitor);
     holds(l->w, l->found == LOOPS);
     return true;
 }
@@ -207,7 +191,7 @@ static void check_end(struct world *w)
     struct left left = {{delivery_left}, {received_left}, {retained_left}, {same_as_kept}, w, 0, NULL, 0};
     nothing_is_lost(w);
     for (unsigned c = 0; c < CLIENTS; c++)
-        holds(w, !w->server.sessions[c].inbox.count);
+        holds(w, !server_session(w, c)->inbox.count);
     server_close(w); /* ends of deliveries that the full disk did not take are told again by a restart */
     server_restores(w);
     for (unsigned c = 0; c < CLIENTS; c++)
