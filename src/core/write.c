@@ -139,13 +139,13 @@ struct write *write_deliveries(struct message *message, const struct client_deli
     if (!w)
         return NULL;
     struct client_delivery *copy = (struct client_delivery *)(w + 1);
-    for (size_t i = 0; i < count; i++)
-        copy[i] = at[i];
     w->kind = WRITE_DELIVERIES;
     w->now_us = now_us;
     w->as.deliveries.message = message_share(message);
     w->as.deliveries.at = copy;
-    w->as.deliveries.count = count;
+    for (size_t i = 0; i < count; i++)
+        if (at[i].session)
+            copy[w->as.deliveries.count++] = at[i];
     return w;
 }
 

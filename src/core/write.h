@@ -139,7 +139,7 @@ struct write *write_document(const char *device, struct bytes name, struct bytes
 struct write *write_client(const struct client_record *record, int64_t now_us);
 struct write *write_client_watch(uint64_t session, const struct client_watch *watch, int64_t now_us);
 struct write *write_client_unwatch(uint64_t session, struct bytes filter, int64_t now_us);
-/* Shares the message, copies the deliveries. */
+/* Shares the message, copies the deliveries but those without a session, which nobody keeps. */
 struct write *write_deliveries(struct message *message, const struct client_delivery *at, size_t count, int64_t now_us);
 struct write *write_retained(struct message *message, int64_t now_us);
 struct write *write_plain(const struct write *from); /* for all the others: a copy of a value without views */

@@ -155,6 +155,45 @@ static void device_topics(void **state)
     }
 }
 
+/* 4.8.2: the parts of a shared filter, and what is none. */
+static void shares(void **state)
+{
+    static const struct {
+        const char *filter;
+        const char *name, *rest; /* NULL: malformed; name "": not shared */
+    } rows[] = {
+        {"$share/g/a/b", "g", "a/b"},
+        {"$share/g/#", "g", "#"},
+        {"$share/g//", "g", "/"},
+        {"$share/a b/+", "a b", "+"},
+        {"$share/$share/x", "$share", "x"},
+        {"a/b", "", "a/b"},
+        {"$shared/g/a", "", "$shared/g/a"}, /* another word */
+        {"$SHARE/g/a", "", "$SHARE/g/a"},
+        {"/$share/g/a", "", "/$share/g/a"},
+        {"$share", NULL, NULL},
+        {"$share/", NULL, NULL},
+        {"$share/g", NULL, NULL},
+        {"$share/g/", NULL, NULL},
+        {"$share//a", NULL, NULL},
+        {"$share/+/a", NULL, NULL},
+        {"$share/#/a", NULL, NULL},
+        {"$share/g+/a", NULL, NULL},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct topic_share share;
+        struct bytes filter = bytes_of_text(rows[i].filter);
+        err failed = topic_share(filter, &share);
+        if (!rows[i].name ? !err_is(failed, ERR_MALFORMED)
+                          : failed || !bytes_is(share.name, rows[i].name) || !bytes_is(share.filter, rows[i].rest))
+            fail_msg("%s: %s", rows[i].filter, err_text(failed));
+        if (!rows[i].name != (topic_check_filter(filter) != OK))
+            fail_msg("%s is checked otherwise", rows[i].filter);
+    }
+    assert_non_null(topic_check_filter(BYTES("$share/g/a+"))); /* and what stands behind the name */
+    assert_non_null(topic_check_filter(BYTES("$share/g/a/#/b")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +201,7 @@ int main(void)
         cmocka_unit_test(the_length_is_bounded),
         cmocka_unit_test(matching),
         cmocka_unit_test(device_topics),
+        cmocka_unit_test(shares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

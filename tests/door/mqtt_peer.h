@@ -43,9 +43,22 @@ static inline void peer_unsubscribe(struct fake_line *l, const char *filter, uns
                                          .as.subscribe = {.filters = buffer_view(&filters), .packet_id = (uint16_t)packet_id}});
 }
 
+/* PUBACK and its kin. */
+static inline void peer_ack(struct fake_line *l, enum mqtt_type type, unsigned packet_id)
+{
+    peer_packet(l, &(struct mqtt_packet){.type = type, .as.ack = {.packet_id = (uint16_t)packet_id}});
+}
+
 static inline void peer_puback(struct fake_line *l, unsigned packet_id)
 {
-    peer_packet(l, &(struct mqtt_packet){.type = MQTT_PUBACK, .as.ack = {.packet_id = (uint16_t)packet_id}});
+    peer_ack(l, MQTT_PUBACK, packet_id);
+}
+
+static inline void peer_publish_2(struct fake_line *l, const char *topic, const char *payload, unsigned packet_id)
+{
+    peer_packet(l, &(struct mqtt_packet){.type = MQTT_PUBLISH,
+                                         .as.publish = {.topic = bytes_of_text(topic), .payload = bytes_of_text(payload),
+                                                        .qos = 2, .packet_id = (uint16_t)packet_id}});
 }
 
 static inline void peer_disconnect(struct fake_line *l, enum mqtt_reason reason)
@@ -66,28 +79,36 @@ static inline bool peer_next(struct fake_line *l, struct mqtt_packet *packet)
     return true;
 }
 
+static inline void peer_say_publish(struct buffer *out, const struct mqtt_publish *p)
+{
+    put_format(out, "PUBLISH %u %.*s=%.*s%s%s%s\n", p->packet_id, (int)p->topic.len, (const char *)p->topic.at,
+               (int)p->payload.len, (const char *)p->payload.at, p->qos == 2 ? " q2" : "", p->retain ? " retain" : "",
+               p->dup ? " dup" : "");
+}
+
+static inline void peer_say_suback(struct buffer *out, const char *name, const struct mqtt_suback *ack)
+{
+    put_format(out, "%s %u", name, ack->packet_id);
+    for (size_t i = 0; i < ack->reasons.len; i++)
+        put_format(out, " %02x", ack->reasons.at[i]);
+    put_text(out, "\n");
+}
+
 static inline void peer_say_packet(struct buffer *out, const struct mqtt_packet *p)
 {
     const char *name = mqtt_type_text(p->type);
     if (p->type == MQTT_CONNACK)
-        put_format(out, "%s %02x\n", name, (unsigned)p->as.connack.reason);
-    else if (p->type == MQTT_PUBACK)
+        put_format(out, "%s %02x%s\n", name, (unsigned)p->as.connack.reason, p->as.connack.session_present ? " present" : "");
+    else if (p->type >= MQTT_PUBACK && p->type <= MQTT_PUBCOMP)
         put_format(out, "%s %u %02x\n", name, p->as.ack.packet_id, (unsigned)p->as.ack.reason);
-    else if (p->type == MQTT_DISCONNECT)
+    else if (p->type == MQTT_DISCONNECT || p->type == MQTT_AUTH)
         put_format(out, "%s %02x\n", name, (unsigned)p->as.ending.reason);
     else if (p->type == MQTT_PUBLISH)
-        put_format(out, "%s %u %.*s=%.*s\n", name, p->as.publish.packet_id, (int)p->as.publish.topic.len,
-                   (const char *)p->as.publish.topic.at, (int)p->as.publish.payload.len,
-                   (const char *)p->as.publish.payload.at);
+        peer_say_publish(out, &p->as.publish);
+    else if (p->type == MQTT_SUBACK || p->type == MQTT_UNSUBACK)
+        peer_say_suback(out, name, &p->as.suback);
     else
         put_format(out, "%s\n", name);
-    if (p->type == MQTT_SUBACK || p->type == MQTT_UNSUBACK) {
-        out->len--;
-        put_format(out, " %u", p->as.suback.packet_id);
-        for (size_t i = 0; i < p->as.suback.reasons.len; i++)
-            put_format(out, " %02x", p->as.suback.reasons.at[i]);
-        put_text(out, "\n");
-    }
 }
 
 /* What came since the last time, one line for each packet, and "end" when the line is over. */

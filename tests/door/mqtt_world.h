@@ -77,6 +77,6 @@ static inline void enter_operator(struct play *p, size_t line, const char *name)
 static inline void watch(struct play *p, size_t line, const char *filter, uint8_t qos)
 {
     peer_subscribe(&p->lines[line], &(struct mqtt_filter){.filter = bytes_of_text(filter), .qos = qos}, 1);
-    assert_heard(p, line, qos ? "SUBACK 1 01" : "SUBACK 1 00");
+    assert_heard(p, line, qos == 2 ? "SUBACK 1 02" : qos ? "SUBACK 1 01" : "SUBACK 1 00");
     buffer_clear(&p->said);
 }

@@ -7,6 +7,7 @@
 #include "core/topic.h"
 #include "door/http.h"
 #include "door/mqtt.h"
+#include "session/retained.h"
 
 #include <string.h>
 
@@ -18,6 +19,18 @@ static const struct fault play_full = {ERR_FULL, "play: full"};
 static const struct fault play_refused = {ERR_REFUSED, "play: this one may not do this here"};
 static const struct fault play_broken = {ERR_MALFORMED, "play: a payload that is none"};
 static const struct fault play_disk = {ERR_FULL, "play: the disk has no room"};
+
+struct play_carrier {
+    struct carrier carrier;
+    struct play *play;
+};
+
+/* Shared subscriptions of one loop: all others are told when play_share_joined says so, or at once. */
+struct play_shares {
+    struct shares shares;
+    struct play *play;
+    struct lobby *lobby;
+};
 
 /* Every port in one. */
 struct play {
@@ -34,7 +47,7 @@ struct play {
     struct registry registry;
     struct inspector inspector;
     struct recorder recorder;
-    struct carrier carriers[PLAY_LOBBIES];
+    struct play_carrier carriers[PLAY_LOBBIES];
     struct tap tap;
     struct reporter reporter;
     struct desk desk;
@@ -42,18 +55,24 @@ struct play {
     struct streams streams;
     struct audiences audiences;
     struct assets assets;
+    struct authenticator authenticator;
+    struct play_shares shares[PLAY_LOBBIES];
+    struct interests *interests[PLAY_LOBBIES];
     struct lobby lobbies[PLAY_LOBBIES];
     struct lobby *all[PLAY_LOBBIES];
     struct fake_line lines[PLAY_LINES];
 
-    enum answers store, known, desks; /* how the recorder, the registry and the desk answer */
+    enum answers store, known, desks, joins; /* how the recorder, the registry, the desk and the shares answer */
     err store_says, known_says;       /* what, when they answer at once */
     bool limited;                     /* the limiter refuses */
     bool signed_out;                  /* no operator's session holds any more */
-    size_t posted_count, asked_count, inquiry_count, streams_open;
+    err no_way;                       /* the carrier has no room for any message */
+    size_t posted_count, asked_count, inquiry_count, streams_open, joining_count;
     struct errand *posted[POSTED_MAX];
     struct request *asked[PLAY_LINES];
     struct inquiry *inquiries[PLAY_LINES];
+    struct share_member *joining[PLAY_LINES];
+    void (*kept)(struct play *self, const struct write *write); /* hears what the store kept; NULL: nobody does */
     struct buffer said; /* reports and outcomes, one line each */
 };
 
@@ -128,10 +147,68 @@ static inline err play_post(struct recorder *self, struct errand *errand)
     return OK;
 }
 
-static inline err play_carry(struct carrier *self, struct message *message)
+/* There is one loop as far as messages are concerned: prog/server's carrier is tried in tests/prog. */
+static inline err play_room(struct carrier *self, const struct message *message)
 {
-    /* Which lobby it is of does not matter to who hears: all others do. */
+    return CONTAINER(self, struct play_carrier, carrier)->play->no_way;
+}
+
+static inline void play_carry(struct carrier *self, struct message *message, enum route route)
+{
+}
+
+static inline bool play_may_keep(const struct carrier *self, const struct message *message)
+{
+    return false;
+}
+
+static inline err play_offer(struct carrier *self, struct request *r)
+{
     return OK;
+}
+
+static inline void play_settle_offers(struct carrier *self, struct request *r, enum offer_outcome outcome)
+{
+}
+
+/* ---- shared subscriptions, and who proves himself by what he says */
+
+static inline void play_join(struct shares *self, struct share_member *member)
+{
+    struct play *p = CONTAINER(self, struct play_shares, shares)->play;
+    if (p->joins == AT_ONCE || p->joining_count == PLAY_LINES)
+        member->joined(member);
+    else
+        p->joining[p->joining_count++] = member;
+}
+
+static inline void play_leave(struct shares *self, struct share_member *member)
+{
+    struct play *p = CONTAINER(self, struct play_shares, shares)->play;
+    for (size_t i = 0; i < p->joining_count; i++)
+        if (p->joining[i] == member)
+            p->joining[i--] = p->joining[--p->joining_count];
+}
+
+static inline void play_mark(struct shares *self, struct share_member *member, unsigned flags)
+{
+    router_mark(CONTAINER(self, struct play_shares, shares)->lobby->flow.router, member->subscription, flags);
+}
+
+static inline void play_joined(struct play *p)
+{
+    struct share_member *member = p->joining[0];
+    p->joining[0] = p->joining[--p->joining_count];
+    member->joined(member);
+}
+
+/* The method "word" takes the name of a device for its proof. */
+static inline err play_prove(struct authenticator *self, struct bytes method, struct bytes data, struct principal *who)
+{
+    static const struct fault unknown = {ERR_UNSUPPORTED, "play: no such method"};
+    if (!bytes_is(method, "word"))
+        return &unknown;
+    return principal_set(who, PRINCIPAL_DEVICE, data) ? &play_refused : OK;
 }
 
 static inline void play_outcome(struct tap *self, const struct request *r)
@@ -150,10 +227,21 @@ static inline void play_report(struct reporter *self, const struct report *r)
 
 /* ---- answers of ports, in any order */
 
+/* As the store thread does it: all loops are told of what is retained before the errand returns. */
+static inline void play_keep(struct play *p, const struct write *w)
+{
+    for (size_t i = 0; i < PLAY_LOBBIES && w->kind == WRITE_RETAINED; i++)
+        must(!retained_put(p->lobbies[i].retained, w->as.retained));
+    if (p->kept)
+        p->kept(p, w);
+}
+
 static inline void play_store(struct play *p, size_t i, err failed)
 {
     struct errand *errand = p->posted[i];
     memmove(p->posted + i, p->posted + i + 1, (--p->posted_count - i) * sizeof *p->posted);
+    for (const struct write *w = failed ? NULL : errand->write; w; w = w->next)
+        play_keep(p, w);
     write_drop(errand->write);
     errand->write = NULL;
     errand->result.failed = failed;
@@ -282,12 +370,35 @@ static inline void play_fill_ports(struct play *p)
     p->desk.ask = play_ask;
     p->badges = (struct badges){play_show, play_holds};
     p->streams.open = play_open_stream;
+    p->authenticator.prove = play_prove;
     p->audiences.of = play_audience;
     p->said.max = REPORTS_MAX;
     p->limits = (struct door_limits){
-        .connections_max = 100, .packet_max = 262144, .body_max = 65536, .subscriptions_max = 8, .queue_messages_max = 10,
-        .queue_bytes_max = 100000, .receive_max = 4, .keep_alive_max_s = 3600, .handshake_ms = 10000, .body_ms = 30000,
+        .connections_max = 100, .packet_max = 262144, .body_max = 65536, .subscriptions_max = 8, .sessions_max = 100,
+        .queue = {.messages_max = 10, .bytes_max = 100000}, .expiry_max_s = 86400, .stream_bytes_max = 100000,
+        .receive_max = 4, .keep_alive_max_s = 3600, .handshake_ms = 10000, .body_ms = 30000,
         .idle_ms = 60000, .stall_ms = 30000};
+}
+
+static inline void play_open_lobby(struct play *p, size_t i)
+{
+    static const struct retained_limits retained = {.messages_max = 16, .bytes_max = 100000};
+    struct lobby *lobby = &p->lobbies[i];
+    p->all[i] = lobby;
+    p->carriers[i] = (struct play_carrier){{play_room, play_carry, play_may_keep, play_offer, play_settle_offers}, p};
+    p->shares[i] = (struct play_shares){{play_join, play_leave, play_mark}, p, lobby};
+    p->interests[i] = calloc(1, sizeof *p->interests[i]);
+    *lobby = (struct lobby){
+        .loop = p->loop, .limits = &p->limits, .counts = &p->counts, .log = &p->log, .dice = &p->dice,
+        .desk = &p->desk, .badges = &p->badges, .streams = &p->streams, .reporter = &p->reporter,
+        .audiences = &p->audiences, .assets = &p->assets, .shares = &p->shares[i].shares,
+        .authenticator = &p->authenticator, .all = p->all,
+        .all_count = 1,
+        .flow = {&p->limiter, &p->rule, &p->registry, &p->inspector, &p->recorder, NULL, &p->carriers[i].carrier, &p->tap,
+                 &p->clock}};
+    must(!retained_open(&retained, 7, &lobby->retained));
+    must(!router_open(1000, 7, p->interests[i], &lobby->flow.router));
+    must(!lobby_open(lobby));
 }
 
 static inline void play_open(struct play *p)
@@ -295,19 +406,26 @@ static inline void play_open(struct play *p)
     memset(p, 0, sizeof *p);
     play_fill_ports(p);
     must(!loop_open(&p->clock, 16, &p->loop));
-    for (size_t i = 0; i < PLAY_LOBBIES; i++) {
-        struct lobby *lobby = &p->lobbies[i];
-        p->all[i] = lobby;
-        p->carriers[i].carry = play_carry;
-        *lobby = (struct lobby){
-            .loop = p->loop, .limits = &p->limits, .counts = &p->counts, .log = &p->log, .dice = &p->dice,
-            .desk = &p->desk, .badges = &p->badges, .streams = &p->streams, .reporter = &p->reporter,
-            .audiences = &p->audiences, .assets = &p->assets, .all = p->all,
-            .all_count = 1,
-            .flow = {&p->limiter, &p->rule, &p->registry, &p->inspector, &p->recorder, NULL, &p->carriers[i], &p->tap}};
-        must(!router_open(1000, 7, &lobby->flow.router));
-        must(!lobby_open(lobby));
-    }
+    for (size_t i = 0; i < PLAY_LOBBIES; i++)
+        play_open_lobby(p, i);
+}
+
+/* One turn of the loop: what its timers are due for. */
+struct play_turn {
+    struct mail mail;
+    struct loop *loop;
+};
+
+static inline void play_stop(struct mail *mail)
+{
+    loop_stop(CONTAINER(mail, struct play_turn, mail)->loop);
+}
+
+static inline void play_turn(struct play *p)
+{
+    struct play_turn turn = {{.open = play_stop}, p->loop};
+    mailbox_answer(loop_mailbox(p->loop), &turn.mail);
+    must(!loop_run(p->loop));
 }
 
 /* Whatever can happen by itself happens, until nothing can. */
@@ -325,6 +443,10 @@ static inline void play_settle(struct play *p)
             play_store(p, 0, p->store_says);
             busy = true;
         }
+        while (p->joins == AT_ONCE && p->joining_count) {
+            play_joined(p);
+            busy = true;
+        }
     }
 }
 
@@ -333,6 +455,7 @@ static inline void play_pass(struct play *p, int64_t ms)
     p->now_ms += ms;
     for (size_t i = 0; i < PLAY_LINES; i++)
         (void)fake_line_tire(&p->lines[i]);
+    play_turn(p);
     play_settle(p);
 }
 
@@ -345,28 +468,40 @@ static inline const char *play_said(struct play *p, struct buffer *out)
     return buffer_text(out);
 }
 
-/* Every line is lost, every question answered; then nothing may be left of anybody. */
-static inline void play_close(struct play *p)
+static inline void play_answer_all(struct play *p)
 {
-    for (size_t i = 0; i < PLAY_LINES; i++)
-        fake_line_drop(&p->lines[i]);
-    while (p->posted_count || p->asked_count || p->inquiry_count) {
+    while (p->posted_count || p->asked_count || p->inquiry_count || p->joining_count) {
         if (p->asked_count)
             play_know(p, p->asked_count - 1, OK);
         if (p->posted_count)
             play_store(p, p->posted_count - 1, OK);
         if (p->inquiry_count)
             play_answer(p, p->inquiry_count - 1, 200, "late");
+        if (p->joining_count)
+            play_joined(p);
     }
+}
+
+/* Every line is lost, every question answered; then nothing may be left of anybody but sessions that wait for their
+ * client, and nothing of them either when they are forgotten. */
+static inline void play_close(struct play *p)
+{
+    for (size_t i = 0; i < PLAY_LINES; i++)
+        fake_line_drop(&p->lines[i]);
+    play_answer_all(p);
     must(!counter_read(&p->counts.sessions_now));
     must(!p->streams_open);
     for (size_t i = 0; i < PLAY_LOBBIES; i++) {
-        must(!p->lobbies[i].sessions.count && !p->lobbies[i].roll.entries.count);
-        must(!router_count(p->lobbies[i].flow.router));
+        must(!p->lobbies[i].roll.entries.count);
         lobby_close(&p->lobbies[i]);
-        router_close(p->lobbies[i].flow.router);
         lobby_forget(&p->lobbies[i]);
+        must(!router_count(p->lobbies[i].flow.router));
+        router_close(p->lobbies[i].flow.router);
+        retained_close(p->lobbies[i].retained);
+        must(!counter_read(&p->interests[i]->live.total) && !counter_read(&p->interests[i]->keeping.total));
+        free(p->interests[i]);
     }
+    must(!counter_read(&p->counts.subscriptions_now));
     loop_close(p->loop);
     buffer_drop(&p->said);
 }

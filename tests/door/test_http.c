@@ -212,7 +212,7 @@ static void publish_news(struct play *p, const char *text)
 {
     struct message_parts parts = {.topic = BYTES("news/today"), .payload = bytes_of_text(text)};
     struct message *m = message_make(&parts);
-    router_route(p->lobbies[0].flow.router, m);
+    router_route(p->lobbies[0].flow.router, m, ROUTE_FRESH);
     message_drop(m);
 }
 
@@ -298,7 +298,7 @@ static void a_stream_that_nobody_reads(void **state)
     for (int i = 0; i < 20000 && !p.lines[0].ending; i++)
         publish_news(&p, "0123456789012345678901234567890123456789");
     assert_true(p.lines[0].ending);
-    assert_true(line_backlog(&p.lines[0].line) < p.limits.queue_bytes_max + 1000);
+    assert_true(line_backlog(&p.lines[0].line) < p.limits.stream_bytes_max + 1000);
     publish_news(&p, "after the end");
     play_close(&p);
 }
@@ -321,7 +321,7 @@ static void a_tail_says_what_it_left_out(void **state)
     for (int i = 0; i < 20000; i++)
         publish_news(&p, "0123456789012345678901234567890123456789");
     assert_true(p.lines[0].open && !p.lines[0].ending);
-    assert_true(line_backlog(&p.lines[0].line) < p.limits.queue_bytes_max + 1000);
+    assert_true(line_backlog(&p.lines[0].line) < p.limits.stream_bytes_max + 1000);
     uint64_t dropped = counter_read(&p.counts.tail_dropped);
     assert_true(dropped > 10000 && dropped < 20001);
     p.lines[0].stuck = false;

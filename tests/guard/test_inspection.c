@@ -78,11 +78,10 @@ static err inspect(struct request *r, struct buffer *out)
     struct inspection inspection;
     inspection_open(&inspection, &the_clock);
     err refused = inspection.inspector.inspect(&inspection.inspector, r);
-    for (size_t i = 0; i < r->write_count; i++) {
-        say(out, r->writes[i]);
-        write_drop(r->writes[i]);
-    }
-    r->write_count = 0;
+    for (const struct write *w = r->writes; w; w = w->next)
+        say(out, w);
+    write_drop(r->writes);
+    r->writes = NULL;
     return refused;
 }
 
@@ -115,7 +114,10 @@ static void publishes(void **state)
         SCOPED(buffer_drop) struct buffer said = {.max = 4096};
         struct message_parts parts = {.topic = bytes_of_text(rows[i].topic), .payload = bytes_of_text(rows[i].payload)};
         struct message *m = message_make(&parts);
-        struct request r = {.verb = VERB_PUBLISH, .who = &pump, .peer = "p", .resource = m->topic, .message = m};
+        struct request r;
+        request_open(&r, VERB_PUBLISH, &pump, "p");
+        r.resource = m->topic;
+        r.message = m;
         err refused = inspect(&r, &said);
         if (rows[i].writes ? refused || !bytes_is(buffer_view(&said), rows[i].writes) : !refused || !r.why[0] || said.len)
             fail_msg("%s %s: %s; %s; %s", rows[i].topic, rows[i].payload, err_text(refused), r.why, buffer_text(&said));
@@ -143,8 +145,10 @@ static void sessions(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         SCOPED(buffer_drop) struct buffer said = {.max = 4096};
-        struct request r = {.verb = rows[i].verb, .who = rows[i].who, .peer = "192.0.2.7:1", .resource = BYTES("c\"1"),
-                            .sessions_left = rows[i].left};
+        struct request r;
+        request_open(&r, rows[i].verb, rows[i].who, "192.0.2.7:1");
+        r.resource = BYTES("c\"1");
+        r.sessions_left = rows[i].left;
         err refused = inspect(&r, &said);
         if (refused || !bytes_is(buffer_view(&said), rows[i].writes))
             fail_msg("row %zu: %s; %s", i, err_text(refused), buffer_text(&said));
@@ -155,7 +159,8 @@ static void sessions(void **state)
 static void a_bye_without_a_name_ends_the_presence_alone(void **state)
 {
     SCOPED(buffer_drop) struct buffer said = {.max = 4096};
-    struct request r = {.verb = VERB_BYE, .who = &pump, .peer = "p"};
+    struct request r;
+    request_open(&r, VERB_BYE, &pump, "p");
     assert_null(inspect(&r, &said));
     assert_string_equal(buffer_text(&said), "pump-1 goes;");
 }
@@ -166,7 +171,9 @@ static void a_long_client_id_fits_its_event(void **state)
     SCOPED(buffer_drop) struct buffer said = {.max = 8192};
     char id[256];
     memset(id, 1, sizeof id);
-    struct request r = {.verb = VERB_HELLO, .who = &pump, .peer = "p", .resource = bytes_of(id, sizeof id)};
+    struct request r;
+    request_open(&r, VERB_HELLO, &pump, "p");
+    r.resource = bytes_of(id, sizeof id);
     assert_null(inspect(&r, &said));
     assert_non_null(strstr(buffer_text(&said), "device.connected"));
 }
@@ -187,15 +194,17 @@ static void every_allocation_may_fail(void **state)
         unsigned long n = 0, seen = 0;
         while (seen >= n) {
             struct inspection inspection;
-            struct request r = {.verb = VERB_PUBLISH, .who = &pump, .peer = "p", .resource = m->topic, .message = m};
+            struct request r;
+            request_open(&r, VERB_PUBLISH, &pump, "p");
+            r.resource = m->topic;
+            r.message = m;
             inspection_open(&inspection, &the_clock);
             mem_trial(++n);
             err refused = inspection.inspector.inspect(&inspection.inspector, &r);
             seen = mem_trial(0);
             if (seen >= n ? !err_is(refused, ERR_MEMORY) : refused != OK)
                 fail_msg("%s, allocation %lu: %s", rows[i].topic, n, err_text(refused));
-            while (r.write_count)
-                write_drop(r.writes[--r.write_count]);
+            write_drop(r.writes);
         }
         message_drop(m);
     }
