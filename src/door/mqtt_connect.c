@@ -75,11 +75,11 @@ static void put_response_information(const struct mqtt_peer *p, struct buffer *o
         put_format(out, "responses/%s", p->client_id);
 }
 
-static void accept(struct mqtt_peer *p, const struct mqtt_arrival *a, bool session_present)
+static void accept(struct mqtt_peer *p, const struct mqtt_arrival *a, enum mqtt_presence presence)
 {
     SCOPED(buffer_drop) struct buffer information = {.max = TOPIC_MAX};
     const struct door_limits *limits = p->lobby->limits;
-    struct mqtt_connack ack = {.session_present = session_present};
+    struct mqtt_connack ack = {.session_present = presence == SESSION_PRESENT};
     struct mqtt_properties *out = &ack.properties;
     out->present = MQTT_HAS(RECEIVE_MAXIMUM) | MQTT_HAS(MAXIMUM_PACKET_SIZE) | MQTT_HAS(TOPIC_ALIAS_MAXIMUM);
     out->receive_maximum = limits->receive_max;
@@ -130,7 +130,7 @@ void mqtt_forget_arrival(struct mqtt_peer *p)
     p->arrival = NULL;
 }
 
-void mqtt_entered(struct mqtt_peer *p, bool session_present, err failed)
+void mqtt_entered(struct mqtt_peer *p, enum mqtt_presence presence, err failed)
 {
     struct mqtt_arrival *a = p->arrival;
     if (p->phase != PEER_ENTERING || !p->speaker.line || !a)
@@ -142,7 +142,7 @@ void mqtt_entered(struct mqtt_peer *p, bool session_present, err failed)
         return;
     }
     p->phase = PEER_OPEN;
-    accept(p, a, session_present);
+    accept(p, a, presence);
     mqtt_forget_arrival(p);
     mqtt_expect_more(p);
     p->speaker.line->calls->settled(p->speaker.line);

@@ -17,7 +17,7 @@ static const struct fault wrong_ack = {ERR_REFUSED,
 static const struct fault not_kept = {ERR_IO, "mqtt: what was released could not be kept"};
 
 enum {
-    LINE_HIGH = 65536,    /* bytes queued in the line above which the rest waits here */
+    LINE_HIGH = 65536, /* bytes queued in the line above which the rest waits here */
     WINDOW_MAX = 1024, /* unacknowledged messages, whatever the client allows */
 };
 

@@ -184,7 +184,7 @@ void mqtt_detach(struct mqtt_peer *p)
 static void entry_kept(struct mqtt_note *note, err failed)
 {
     if (note->session->peer == note->peer) /* else it was taken over or lost meanwhile */
-        mqtt_entered(note->peer, note->number != 0, failed);
+        mqtt_entered(note->peer, (enum mqtt_presence)note->number, failed);
 }
 
 /* MQTT 5.0, 3.1.4-3: the older connection of the same client gives way. A will with a delay is not published, since the
@@ -232,11 +232,11 @@ void mqtt_enter(struct mqtt_peer *p, const struct mqtt_wish *wish)
         mqtt_end_session(s);
         s = NULL;
     }
-    bool present = s != NULL;
+    enum mqtt_presence presence = s ? SESSION_PRESENT : SESSION_FRESH;
     err failed = s ? OK : mqtt_make_session(p->lobby, &p->who, wish->client_id, &s);
     if (failed) {
         message_drop(wish->will);
-        mqtt_entered(p, false, failed);
+        mqtt_entered(p, SESSION_FRESH, failed);
         return;
     }
     attach(s, p, wish);
@@ -244,11 +244,11 @@ void mqtt_enter(struct mqtt_peer *p, const struct mqtt_wish *wish)
     s->kept = keep;
     mqtt_mark_watches(s);
     if (!keep) {
-        mqtt_entered(p, present, OK);
+        mqtt_entered(p, presence, OK);
         return;
     }
-    if (!mqtt_journal(s, mqtt_record(s, 0), &(struct mqtt_note){.done = entry_kept, .peer = p, .number = present}))
-        mqtt_entered(p, false, &not_kept);
+    if (!mqtt_journal(s, mqtt_record(s, 0), &(struct mqtt_note){.done = entry_kept, .peer = p, .number = presence}))
+        mqtt_entered(p, SESSION_FRESH, &not_kept);
 }
 
 /* ---- for the lobby */

@@ -117,7 +117,8 @@ void mqtt_expect_more(struct mqtt_peer *p); /* a packet came: the keep-alive beg
 /* A CONNECT. OK with *moved true: the line goes to another loop first and the packet is heard again there. */
 MUST err mqtt_on_connect(struct mqtt_peer *p, const struct mqtt_connect *connect, bool *moved);
 /* The session that the peer asked for stands and is kept: CONNACK. A fault: it cannot be kept. */
-void mqtt_entered(struct mqtt_peer *p, bool session_present, err failed);
+enum mqtt_presence { SESSION_FRESH = 0, SESSION_PRESENT };
+void mqtt_entered(struct mqtt_peer *p, enum mqtt_presence presence, err failed);
 void mqtt_forget_arrival(struct mqtt_peer *p); /* one whose line was lost */
 MUST err mqtt_on_auth(struct mqtt_peer *p, const struct mqtt_ending *auth);
 uint32_t mqtt_expiry(const struct lobby *lobby, uint32_t asked_s); /* the expiry that a session gets */
