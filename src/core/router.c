@@ -58,6 +58,7 @@ struct router {
     size_t count, max;
     size_t keeping, keeping_shared; /* subscriptions that are offered messages, and those of them in shares */
     struct find *finds;
+    struct route_end *end;
 };
 
 err router_open(size_t subscriptions_max, uint64_t seed, struct interests *interests, struct router **out)
@@ -427,8 +428,16 @@ static void route_node(struct visit *self, const struct router_node *node)
 void router_route(struct router *r, struct message *message, enum route route)
 {
     struct routing routing = {{route_node}, message, route};
-    if (r->count)
-        visit_nodes(r, message->topic, &routing.visit);
+    if (!r->count)
+        return;
+    visit_nodes(r, message->topic, &routing.visit);
+    if (r->end)
+        r->end->over(r->end);
+}
+
+void router_tell_end(struct router *r, struct route_end *end)
+{
+    r->end = end;
 }
 
 void router_route_share(struct router *r, struct message *message, struct bytes filter)

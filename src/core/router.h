@@ -56,6 +56,12 @@ MUST err router_add(struct router *router, struct bytes filter, struct subscript
 void router_remove(struct router *router, struct subscription *s);               /* one that is in no router is fine */
 void router_mark(struct router *router, struct subscription *s, unsigned flags); /* new flags of one that was added */
 
+/* Told when a message went to all it goes to here: for whoever has several subscriptions and wants it once. */
+struct route_end {
+    void (*over)(struct route_end *self);
+};
+void router_tell_end(struct router *router, struct route_end *end); /* borrows; one; NULL: nobody */
+
 /* Where a message comes from, and so what is still to be done here. */
 enum route {
     ROUTE_OFFERED = 0, /* it was offered here or elsewhere: who keeps and who shares has been asked already */

@@ -13,7 +13,7 @@ static const struct fault no_memory = {ERR_MEMORY, "mqtt: no memory for topic al
 
 enum {
     OUT_MAX = 16,  /* that we use, whatever the client takes */
-    SHORT_MAX = 8, /* a topic this short gains nothing */
+    SHORT_MAX = 3, /* a topic this short gains nothing */
 };
 
 struct mqtt_aliases_in {

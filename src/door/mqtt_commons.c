@@ -13,6 +13,8 @@ void mqtt_open(struct lobby *lobby)
     c->scratch.max = SCRATCH_MAX;
     c->next_number = c->number_step = 1;
     list_open(&c->spare);
+    c->routed.over = mqtt_hand_over;
+    router_tell_end(lobby->flow.router, &c->routed);
     lobby->drain_tick = (struct timer){.due = mqtt_drain_tick};
 }
 
@@ -33,5 +35,6 @@ void mqtt_close(struct lobby *lobby)
         forget_session(CONTAINER(node, struct mqtt_session, place));
     mqtt_forget_spare(lobby);
     mqtt_press_close(&c->press);
+    mem_drop(c->gathered);
     buffer_drop(&c->scratch);
 }

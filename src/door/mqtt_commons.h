@@ -4,7 +4,7 @@
 
 #include "base/buffer.h"
 #include "base/list.h"
-#include "core/message.h"
+#include "core/router.h"
 #include "session/outbox.h"
 
 enum {
@@ -21,7 +21,12 @@ struct mqtt_press {
     } prints[MQTT_PRINTS];
 };
 
+struct mqtt_gathered;
+
 struct mqtt_commons {
+    struct route_end routed;        /* told by the router when a message went to all */
+    struct mqtt_gathered *gathered; /* sessions that the message being routed found by one or more subscriptions */
+    size_t gathered_count, gathered_room;
     struct outbox_limits queue;        /* of one session */
     uint64_t next_number, number_step; /* of sessions; each lobby gives others */
     struct mqtt_press press;

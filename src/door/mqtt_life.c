@@ -166,7 +166,7 @@ void mqtt_detach(struct mqtt_peer *p)
     size_t lost = outbox_detach(&s->outbox);
     s->dropped += lost;
     counter_raise(&s->lobby->counts->messages_dropped, lost);
-    inbox_rest(&s->inbox);
+    inbox_detach(&s->inbox);
     if (!s->expiry_s) {
         mqtt_end_session(s);
         return;
@@ -198,7 +198,8 @@ static void oust(struct mqtt_session *s)
         mqtt_publish_will(s);
     s->peer = NULL;
     older->session = NULL;
-    outbox_detach(&s->outbox);
+    (void)outbox_detach(&s->outbox); /* what waits with QoS 0 goes with its connection */
+    inbox_detach(&s->inbox);
     mqtt_bye(older, MQTT_SESSION_TAKEN_OVER, "another connection with the same client identifier");
 }
 

@@ -221,15 +221,18 @@ static void begin(struct publication *p)
 /* A QoS 2 message whose identifier is in use is the same one again (4.3.3). */
 static bool came_before(struct mqtt_peer *peer, uint16_t packet_id)
 {
-    switch (inbox_find(&peer->session->inbox, packet_id)) {
+    struct inbox *inbox = &peer->session->inbox;
+    switch (inbox_find(inbox, packet_id)) {
     case INBOX_ABSENT:
         return false;
     case INBOX_RECEIVED:
         mqtt_send_ack(peer, MQTT_PUBREC, &(struct mqtt_ack){.packet_id = packet_id}, NULL);
         return true;
     case INBOX_ARRIVING:
+        IGNORE(inbox_put(inbox, packet_id, INBOX_ARRIVING)); /* its answer is on the way, now to here */
+        return true;
     case INBOX_LEAVING:
-        return true; /* its answer is on the way */
+        return true;
     }
     return true;
 }
@@ -330,8 +333,9 @@ static void forgotten(struct mqtt_note *note, err failed)
             mqtt_bye(peer, MQTT_IMPLEMENTATION_SPECIFIC_ERROR, err_text(failed));
         return;
     }
+    bool asked = inbox_asked(&s->inbox, note->packet_id);
     inbox_remove(&s->inbox, note->packet_id);
-    if (peer && peer->phase == PEER_OPEN)
+    if (asked && peer && peer->phase == PEER_OPEN)
         mqtt_send_ack(peer, MQTT_PUBCOMP, &(struct mqtt_ack){.packet_id = note->packet_id}, NULL);
 }
 
@@ -367,7 +371,7 @@ err mqtt_on_pubrel(struct mqtt_peer *peer, const struct mqtt_ack *ack)
         forget(peer, ack->packet_id);
         return OK;
     case INBOX_LEAVING:
-        return OK;
+        return inbox_put(&peer->session->inbox, ack->packet_id, INBOX_LEAVING);
     }
     return OK;
 }

@@ -16,32 +16,39 @@ enum { REASONS_MAX = 65536 }; /* filters in one packet: as many as fit in */
 
 /* ---- a watch */
 
+static bool is_for(const struct mqtt_watch *w, struct message *message, struct mqtt_gift *gift)
+{
+    const struct mqtt_session *s = w->session;
+    if ((w->how.flags & CLIENT_WATCH_NO_LOCAL && message->source == s->number) ||
+        !principal_may_hear(&s->who, message->topic))
+        return false;
+    *gift = (struct mqtt_gift){.message = message,
+                               .subscription_id = w->how.subscription_id,
+                               .qos = message->qos < w->how.qos ? message->qos : w->how.qos,
+                               .retain = message->retain && w->how.flags & CLIENT_WATCH_AS_PUBLISHED};
+    return true;
+}
+
+/* A session whose subscriptions overlap gets one copy (3.3.4). What it keeps may come once for each of them. */
 static void deliver(struct subscription *self, struct message *message)
 {
     const struct mqtt_watch *w = CONTAINER(self, struct mqtt_watch, subscription);
-    struct mqtt_session *s = w->session;
-    if ((w->how.flags & CLIENT_WATCH_NO_LOCAL && message->source == s->number) ||
-        !principal_may_hear(&s->who, message->topic))
+    struct mqtt_gift gift;
+    if (!is_for(w, message, &gift))
         return;
-    struct mqtt_gift gift = {.message = message,
-                             .subscription_id = w->how.subscription_id,
-                             .qos = message->qos < w->how.qos ? message->qos : w->how.qos,
-                             .retain = message->retain && w->how.flags & CLIENT_WATCH_AS_PUBLISHED};
-    mqtt_deliver(s, &gift);
+    if (w->session->watches.count > 1 && !self->group && !(w->session->kept && gift.qos))
+        mqtt_gather(w->session, &gift);
+    else
+        mqtt_deliver(w->session, &gift);
 }
 
 static void offer(struct subscription *self, struct offer *offer)
 {
     const struct mqtt_watch *w = CONTAINER(self, struct mqtt_watch, subscription);
     struct mqtt_session *s = w->session;
-    struct message *message = offer->message;
-    if ((w->how.flags & CLIENT_WATCH_NO_LOCAL && message->source == s->number) ||
-        !principal_may_hear(&s->who, message->topic))
+    struct mqtt_gift gift;
+    if (!is_for(w, offer->message, &gift))
         return;
-    struct mqtt_gift gift = {.message = message,
-                             .subscription_id = w->how.subscription_id,
-                             .qos = message->qos < w->how.qos ? message->qos : w->how.qos,
-                             .retain = message->retain && w->how.flags & CLIENT_WATCH_AS_PUBLISHED};
     if (gift.qos)
         mqtt_offer(s, &gift, offer);
     else
@@ -345,14 +352,19 @@ static enum mqtt_reason watch(struct mqtt_asking *a, const struct mqtt_filter *f
     return grant(a, &how, f, share.name.len ? SHARED : SHARE_NOT) ? MQTT_QUOTA_EXCEEDED : (enum mqtt_reason)f->qos;
 }
 
-/* MQTT 5.0, 3.8.3.1: asking for both is a protocol error. */
-static err check(const struct mqtt_subscribe *subscribe)
+/* What makes the whole packet a breach of protocol: a shared subscription with No Local (MQTT 5.0, 3.8.3.1), and
+ * in 3.1.1, which has no reason code for it, a filter that is none (3.1.1, 4.7.1, 4.8). */
+static err check(const struct mqtt_peer *p, const struct mqtt_subscribe *packet, enum mqtt_type type)
 {
-    struct bytes filters = subscribe->filters;
+    struct bytes filters = packet->filters;
     struct mqtt_filter f;
-    while (mqtt_next_filter(&filters, MQTT_SUBSCRIBE, &f))
+    while (mqtt_next_filter(&filters, type, &f)) {
         if (f.no_local && bytes_starts(f.filter, "$share/"))
             return &shared_local;
+        err failed = p->version == MQTT_3_1_1 ? topic_check_filter(f.filter) : OK;
+        if (err_is(failed, ERR_MALFORMED))
+            return failed;
+    }
     return OK;
 }
 
@@ -363,7 +375,7 @@ err mqtt_on_subscribe(struct mqtt_peer *p, const struct mqtt_subscribe *subscrib
     struct bytes filters = subscribe->filters;
     struct mqtt_filter f;
     struct mqtt_asking *a;
-    TRY(check(subscribe));
+    TRY(check(p, subscribe, MQTT_SUBSCRIBE));
     TRY(asking_make(p, subscribe, MQTT_SUBACK, &a));
     while (mqtt_next_filter(&filters, MQTT_SUBSCRIBE, &f))
         put_u8(&a->reasons, (uint8_t)watch(a, &f, id));
@@ -378,7 +390,7 @@ static enum mqtt_reason unwatch(struct mqtt_asking *a, struct bytes filter)
     struct mqtt_session *s = a->session;
     struct mqtt_watch *w = find(s, filter);
     if (!w)
-        return MQTT_NO_SUBSCRIPTION_EXISTED;
+        return topic_check_filter(filter) ? MQTT_TOPIC_FILTER_INVALID : MQTT_NO_SUBSCRIPTION_EXISTED;
     if (s->kept && keep(a, write_client_unwatch(s->number, filter, now_us(a))))
         return MQTT_UNSPECIFIED_ERROR;
     drop(w);
@@ -390,6 +402,7 @@ err mqtt_on_unsubscribe(struct mqtt_peer *p, const struct mqtt_subscribe *unsubs
     struct bytes filters = unsubscribe->filters;
     struct mqtt_filter f;
     struct mqtt_asking *a;
+    TRY(check(p, unsubscribe, MQTT_UNSUBSCRIBE));
     TRY(asking_make(p, unsubscribe, MQTT_UNSUBACK, &a));
     while (mqtt_next_filter(&filters, MQTT_UNSUBSCRIBE, &f))
         put_u8(&a->reasons, (uint8_t)unwatch(a, f.filter));

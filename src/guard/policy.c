@@ -61,7 +61,8 @@ static bool inside(enum place where, const struct request *r)
     case PLACE_PLAIN:
         return !bytes_starts(r->resource, "$");
     case PLACE_COMMON:
-        return !bytes_starts(r->resource, "$") && !bytes_starts(r->resource, "devices/");
+        return !bytes_starts(r->resource, "$holdfast/") && !bytes_starts(r->resource, "$share/") &&
+               !bytes_starts(r->resource, "devices/");
     case PLACE_EVENTS:
         return bytes_starts(r->resource, "$holdfast/events/");
     }

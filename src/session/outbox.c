@@ -311,7 +311,7 @@ const struct delivery *outbox_find(const struct outbox *o, uint16_t packet_id, u
     uint32_t place;
     if (!packet_id)
         return NULL;
-    uint64_t back = (o->last % OUTBOX_SPAN_MAX + OUTBOX_SPAN_MAX + 1 - packet_id) % OUTBOX_SPAN_MAX;
+    uint64_t back = (o->last % OUTBOX_SPAN_MAX + OUTBOX_SPAN_MAX - packet_id) % OUTBOX_SPAN_MAX;
     if (back > o->last || !place_find(o, o->last - back, &place))
         return NULL;
     const struct delivery *d = ring_peek(o->numbered, place);

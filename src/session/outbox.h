@@ -8,10 +8,10 @@
  * RESERVED waits for the commit that makes it durable, and holds up all behind it, so that order is kept; RELEASING
  * waits for the commit of its release. All leave in the order in which they were added, whatever their QoS.
  *
- * A delivery with QoS 1 or 2 has a number, which rises by one. Its packet identifier is number % 65535 + 1: the same
- * after a restart, without having been kept. So those that are not over never span more than 65,535 numbers. One with
- * QoS 0 has no number: 0 stands for it. A session that outlives the process must keep all that have a number: a client
- * may remember a packet identifier of QoS 2, and would take the next one that has it for the same message.
+ * A delivery with QoS 1 or 2 has a number, which rises by one. Its packet identifier is (number - 1) % 65535 + 1: the
+ * same after a restart, without having been kept. So those that are not over never span more than 65,535 numbers. One
+ * with QoS 0 has no number: 0 stands for it. A session that outlives the process must keep all that have a number: a
+ * client may remember a packet identifier of QoS 2, and would take the next one that has it for the same message.
  *
  * Each call costs the same whatever is in the outbox (amortised), memory is bounded by eight times what is in it, and
  * an empty outbox at rest has none. */
@@ -123,5 +123,5 @@ uint64_t outbox_walk(const struct outbox *o, uint64_t after, const struct delive
 
 static inline uint16_t outbox_packet_id(uint64_t number)
 {
-    return (uint16_t)(number % 65535 + 1);
+    return (uint16_t)((number - 1) % OUTBOX_SPAN_MAX + 1);
 }
