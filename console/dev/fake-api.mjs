@@ -87,10 +87,87 @@ function health(fleet) {
     started: new Date(fleet.started).toISOString(),
     uptime_s: Math.floor((Date.now() - fleet.started) / 1000),
     store: { status: "ok", detail: "commits" },
-    connections: 3,
     devices: fleet.devices.length,
-    numbers: { connections: 3, sessions: 2, accepted: 19, messages_in: 182311, messages_out: 12, http_requests: 96, store_commits: 9120, store_waiting: 0 },
+    numbers: { ...counts(fleet), http_requests: 96, store_commits: 9120, store_waiting: 0 },
+    latencies: { acknowledgement_seconds: acknowledgements(fleet) },
   };
+}
+
+const wave = (fleet, period, low, high) => low + (high - low) * (0.5 + 0.5 * Math.sin((Date.now() - fleet.started) / 1000 / period));
+
+function counts(fleet) {
+  const seconds = (Date.now() - fleet.started) / 1000;
+  return {
+    connections: fleet.clients.length + 2,
+    sessions: fleet.clients.length,
+    accepted: 19,
+    messages_in: Math.floor(seconds * 812 + wave(fleet, 20, 0, 3000)),
+    messages_out: Math.floor(seconds * 96 + wave(fleet, 31, 0, 800)),
+    messages_dropped: Math.floor(seconds / 9),
+    messages_refused: 0,
+    queued_messages: 34,
+    queued_bytes: Math.floor(wave(fleet, 17, 2000, 90000)),
+  };
+}
+
+function acknowledgements(fleet) {
+  const count = Math.floor((Date.now() - fleet.started) / 5);
+  return { sum_us: count * 700, bounds_us: [50, 100, 250, 500, 1000, 2500, 5000], counts: [0, 0, count, 4 * count, 3 * count, count, Math.floor(count / 9), 0] };
+}
+
+/* ---- sessions of clients */
+
+const clientOf = (fleet, url) => {
+  const [kind, principal, client] = ["kind", "principal", "client"].map((name) => url.searchParams.get(name) ?? "");
+  const found = fleet.clients.find((each) => each.client === client && each.principal.kind === kind && each.principal.id === principal);
+  if (!found) throw new Refusal(404, `there is no session with the client identifier '${client}' of ${kind} ${principal}`);
+  return found;
+};
+
+function listClients(fleet, url) {
+  const ask = Object.fromEntries(url.searchParams);
+  const has = ({ client, principal, connected }) =>
+    (!ask.search || `${client} ${principal.id}`.toLowerCase().includes(ask.search.toLowerCase())) && (!ask.connected || String(connected) === ask.connected);
+  const all = fleet.clients.filter(has);
+  const from = Number(ask.after ?? 0);
+  const page = all.slice(from, from + Number(ask.limit ?? 100));
+  const sessions = page.map(({ watches, ...session }) => session);
+  return { sessions, total: all.length, next: from + page.length < all.length ? String(from + page.length) : null };
+}
+
+function kick(fleet, url) {
+  const found = clientOf(fleet, url);
+  if (url.searchParams.get("state") === "true") fleet.clients = fleet.clients.filter((each) => each !== found);
+  else Object.assign(found, { connected: false, since: new Date().toISOString(), peer: null, transport: null });
+  fleet.event("session.kicked", found.principal.kind === "device" ? found.principal.id : null, { operator: "ada", client: found.client });
+  return { status: 204 };
+}
+
+/* "+" and "#" as MQTT has them (5.0, 4.7.1). */
+function matches(filter, topic) {
+  const [want, have] = [filter.split("/"), topic.split("/")];
+  for (let at = 0; at < want.length; at++) {
+    if (want[at] === "#") return true;
+    if (have[at] === undefined || (want[at] !== "+" && want[at] !== have[at])) return false;
+  }
+  return want.length === have.length;
+}
+
+function tail(fleet, request, response, url) {
+  const filter = url.searchParams.get("filter") ?? "";
+  if (!filter || /#./.test(filter)) throw new Refusal(400, "Parameter 'filter' must be a topic filter like devices/+/telemetry.");
+  if (filter.startsWith("$SYS")) throw new Refusal(403, "policy: it may not subscribe to this filter");
+  response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
+  response.write(":\n\n");
+  const send = (topic, text) => {
+    if (!matches(filter, topic)) return;
+    const payload = { bytes: Buffer.byteLength(text), whole: true, encoding: "text", data: text };
+    const properties = { content_type: null, response_topic: null, correlation_data: null, user: [] };
+    const message = { time: new Date().toISOString(), topic, qos: 1, retain: false, expires: null, payload, properties };
+    response.write(`event: message\ndata: ${JSON.stringify(message)}\n\n`);
+  };
+  fleet.subscribers.add(send);
+  request.on("close", () => fleet.subscribers.delete(send));
 }
 
 function stream(fleet, request, response) {
@@ -153,6 +230,10 @@ const SIGNED_IN = {
   },
   "GET /devices/:id/documents": (fleet, { id }) => ({ body: { documents: fleet.documents(deviceOf(fleet, id)) } }),
   "GET /events": (fleet, { url }) => ({ body: listEvents(fleet, url) }),
+  "GET /sessions": (fleet, { url }) => ({ body: listClients(fleet, url) }),
+  "GET /sessions/one": (fleet, { url }) => ({ body: clientOf(fleet, url) }),
+  "DELETE /sessions/one": (fleet, { url }) => kick(fleet, url),
+  "GET /drain": () => ({ body: { drains: false, reference: null, per_second: 100 } }),
   "GET /tokens": (fleet) => ({ body: { tokens: fleet.tokens } }),
   "POST /tokens": async (fleet, { request, name }) => makeToken(fleet, await bodyOf(request), name),
   "DELETE /tokens/:id"(fleet, { id }) {
@@ -176,6 +257,7 @@ export async function answerApi(fleet, request, response, url) {
     const name = operatorOf(fleet, request);
     if (!(route in OPEN) && !name) throw new Refusal(401, "nobody is signed in");
     if (route === "GET /events/stream") return stream(fleet, request, response);
+    if (route === "GET /tail") return tail(fleet, request, response, url);
     const serve = OPEN[route] ?? SIGNED_IN[route];
     if (!serve) throw new Refusal(404, `there is no ${route}`);
     const { status = 200, cookie, body } = await serve(fleet, { request, url, name, id });

@@ -48,6 +48,33 @@ function inventory(index) {
   };
 }
 
+/* A device's session, and one that an operator's tool left behind. */
+function clientAt(number) {
+  const device = number < 3;
+  return {
+    principal: { kind: device ? "device" : "operator", id: device ? `pump-${number}` : "ada" },
+    client: device ? `pump-${number}` : "shift log / é?&",
+    connected: device,
+    since: iso(Date.now() - number * 3600e3),
+    peer: device ? `192.0.2.${number}:4123${number}` : null,
+    transport: device ? "tls" : null,
+    version: device ? "5.0" : "3.1.1",
+    keep_alive_s: device ? 60 : 0,
+    expiry_s: device ? 0 : 86400,
+    subscriptions: 2,
+    queued: device ? 0 : 34,
+    queued_bytes: device ? 0 : 41200,
+    under_way: 0,
+    dropped: device ? 0 : 1207,
+    messages_in: 2201 * number,
+    messages_out: 19 * number,
+    watches: [
+      { filter: device ? `devices/pump-${number}/commands/#` : "devices/+/telemetry/#", qos: 1, no_local: device, as_published: false, subscription_id: null },
+      { filter: "$share/log/devices/+/events", qos: 2, no_local: false, as_published: true, subscription_id: 7 },
+    ],
+  };
+}
+
 export class Fleet {
   constructor() {
     this.secret = hex(16);
@@ -58,6 +85,7 @@ export class Fleet {
     this.tokens = [];
     this.watchers = new Set(); // called with each event
     this.subscribers = new Set(); // called with (topic, payload)
+    this.clients = [1, 2, 3].map(clientAt);
     this.devices = ["boiler-room", "pump-7", "gate-north-and-a-rather-long-name"].map((id, index) => this.enrolled(id, index));
     this.event("server.started", null, { version: "0.1.0" });
     this.devices.forEach(({ id, group }) => this.event("device.enrolled", id, { group, token: "made up" }));

@@ -72,6 +72,16 @@ export async function call(path, { method = "GET", body, signal: abort } = {}) {
   throw problem;
 }
 
+/* Why a path that should be a stream is none; null: it is one now. */
+export async function refusalOf(path) {
+  const abort = new AbortController();
+  const response = await ask(path, { credentials: "same-origin", cache: "no-store", signal: abort.signal });
+  const problem = response.ok ? null : await problemOf(response);
+  abort.abort();
+  if (response.status === 401) operator.set(null);
+  return problem;
+}
+
 /* "?a=1&b=2" of what is set; "" when nothing is. */
 export function query(parameters) {
   const set = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== null && value !== "");

@@ -4,10 +4,13 @@ import { operator } from "./api.js";
 import { Frame, LostBanner } from "./frame.js";
 import { html, render, useState } from "./html.js";
 import { About } from "./page/about.js";
+import { Broker } from "./page/broker.js";
 import { Device } from "./page/device.js";
 import { Enrol } from "./page/enrol.js";
 import { Events } from "./page/events.js";
 import { Fleet } from "./page/fleet.js";
+import { Live } from "./page/live.js";
+import { Sessions } from "./page/sessions.js";
 import { FirstAccount, SignIn } from "./page/sign-in.js";
 import { Empty } from "./part/notice.js";
 import { Page } from "./part/page.js";
@@ -21,6 +24,9 @@ const PAGES = {
   "": ({ parameters }) => html`<${Fleet} parameters=${parameters} />`,
   devices: ({ path, parameters }) => html`<${Device} key=${path[1]} id=${path[1] ?? ""} parameters=${parameters} />`,
   events: ({ parameters }) => html`<${Events} parameters=${parameters} />`,
+  sessions: ({ parameters }) => html`<${Sessions} parameters=${parameters} />`,
+  live: ({ parameters }) => html`<${Live} parameters=${parameters} />`,
+  broker: () => html`<${Broker} />`,
   enrol: () => html`<${Enrol} />`,
   about: () => html`<${About} />`,
 };

@@ -9,6 +9,9 @@ import { useSignal } from "./signal.js";
 const LINKS = [
   ["", "Fleet"],
   ["events", "Events"],
+  ["sessions", "Sessions"],
+  ["live", "Live"],
+  ["broker", "Broker"],
   ["enrol", "Enrol"],
   ["about", "About"],
 ];

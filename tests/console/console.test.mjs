@@ -193,6 +193,84 @@ test("the event log shows enrolments, filters, and moves by itself", async () =>
   await page.waitForFunction((count) => document.querySelectorAll(".event").length > count, before);
 });
 
+test("sessions are listed, searched and filtered", async () => {
+  await link("Sessions");
+  await heading("Sessions");
+  await page.locator("tr[data-session]").nth(1).waitFor();
+  await look("sessions");
+  await page.getByLabel("Connection").selectOption("true");
+  await page.waitForFunction(() => [...document.querySelectorAll("tr[data-session] .presence")].every((mark) => mark.classList.contains("on")));
+  await page.locator("h1").click();
+  await page.keyboard.press("/");
+  await page.keyboard.type("no client has this in its name");
+  await page.getByText("No session matches").waitFor();
+  await page.getByRole("link", { name: "show all sessions" }).click();
+  await page.locator("tr[data-session]").nth(1).waitFor();
+});
+
+test("a session shows its subscriptions, and is ended only when that is confirmed", async () => {
+  const client = await page.locator("tr[data-session]:has(.presence.on)").first().getAttribute("data-session");
+  const open = () => page.locator(`tr[data-session="${client}"] a`).focus().then(() => page.keyboard.press("Enter"));
+  await open();
+  await heading(client);
+  await page.locator("[data-figure=Queued]").waitFor();
+  await page.getByRole("heading", { name: "Subscriptions" }).waitFor();
+  await look("session");
+  await page.getByRole("button", { name: "Disconnect…" }).click();
+  await page.getByRole("dialog").waitFor();
+  await look("session-kick");
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.locator(".presence.on").waitFor();
+  await page.getByRole("button", { name: "End session…" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "End the session" }).click();
+  await heading("Sessions");
+  await link("Events");
+  await page.locator('.event[data-kind="session.kicked"]').first().waitFor();
+});
+
+test("a session that does not exist has a page that says so", async () => {
+  await page.goto(`${url}/#/sessions?kind=device&principal=nobody&client=a/..%2Fb`);
+  await heading("a/../b");
+  await page.getByText("No such session").waitFor();
+});
+
+test("messages are watched as they pass, held, and gone on with", async () => {
+  await link("Live");
+  await heading("Live");
+  await look("live-empty");
+  await page.getByLabel("Topic filter").fill("devices/+/telemetry/#");
+  await page.keyboard.press("Enter");
+  await page.locator(".message").first().waitFor();
+  assert.match(await page.locator(".message").first().getAttribute("data-topic"), /^devices\/[^/]+\/telemetry/);
+  await look("live");
+  await page.getByRole("button", { name: "Hold" }).click();
+  const held = await page.locator("[data-seen]").getAttribute("data-seen");
+  await page.getByRole("button", { name: "Clear" }).click();
+  await page.locator(".message").first().waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Go on" }).click();
+  await page.locator(".message").first().waitFor();
+  assert.ok(Number(held) > 0);
+});
+
+test("a filter that may not be watched is said to be so", async () => {
+  await page.getByLabel("Topic filter").fill("$SYS/#");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").getByText(/may not subscribe/).or(page.locator(".notice", { hasText: "may not subscribe" })).first().waitFor();
+  await page.getByLabel("Topic filter").fill("a/#/b");
+  await page.getByRole("button", { name: "Watch" }).click();
+  await page.locator(".notice", { hasText: "must be a topic filter" }).waitFor();
+});
+
+test("the broker's plots move", async () => {
+  await link("Broker");
+  await heading("Broker");
+  for (const plot of ["connections", "sessions", "in", "queued"]) {
+    await page.waitForFunction((at) => Number(document.querySelector(`[data-plot="${at}"]`)?.dataset.points) > 2, plot);
+  }
+  await look("broker");
+});
+
 test("the server says how it is", async () => {
   await link("About");
   await page.locator(".badge.health-ok").first().waitFor();

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import time
 import urllib.parse
 
 import jsonschema
@@ -16,7 +15,8 @@ from harness.device import Device
 from harness.mqtt_client import Client, client, tls_socket
 from harness.mqtt_codec import CONNACK, DISCONNECT
 from harness.openapi import Description
-from test_cli import DONE, REFUSED, Operator, wait_until
+from harness.server import TOP
+from test_cli import DONE, REFUSED, Operator
 
 ADMINISTRATIVE_ACTION, USE_ANOTHER_SERVER = 0x98, 0x9C
 
@@ -153,11 +153,10 @@ def test_the_tail_on_the_command_line(server, operator, devices):
     follow = subprocess.Popen([*operator_command(operator), "tail", "devices/pump-2/raw/#", "--count", "2", "--json"],
                               stdout=subprocess.PIPE, text=True, env=operator.environment())
     with client(server, devices["pump-2"]) as pump:
-        for number in range(1000):  # until it hears: there is no past
-            pump.publish("devices/pump-2/raw/n", str(number))
+        for number in range(1, 60000):  # until it hears, for there is no past; each waits for its acknowledgement
+            pump.publish("devices/pump-2/raw/n", str(number), number)
             if follow.poll() is not None:
                 break
-            time.sleep(0.01)
     lines = [json.loads(line) for line in follow.communicate(timeout=60)[0].splitlines()]
     assert follow.returncode == DONE and len(lines) == 2 and lines[1]["topic"] == "devices/pump-2/raw/n"
     done = operator.run("tail", "$SYS/#")
@@ -256,3 +255,15 @@ def test_prometheus_takes_the_metrics(server):
         pytest.skip("promtool is not installed (Debian package prometheus)")
     done = subprocess.run(["promtool", "check", "metrics"], input=scrape(server), capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and not done.stderr, done.stderr
+
+
+def test_every_metric_is_explained(server):
+    page = (TOP / "docs" / "operate.md").read_text()
+    families, samples = read_metrics(scrape(server))
+    explained = set(re.findall(r"`(holdfast_[a-z_]+)", page))
+    made = {re.sub(r"_(bucket|sum|count)$", "", name) for name in explained}
+    assert set(families) <= explained, "those have no row in docs/operate.md"
+    assert explained <= set(families) or made <= set(families), explained - set(families)
+    for (_, labels) in samples:
+        for name in re.findall(r"(\w+)=", labels or ""):
+            assert name in ("le", "version") or "{" + name + "}" in page, name

@@ -13,7 +13,7 @@ const REFRESH_MS = 5000;
 const counted = ([name, text]) => [name.replaceAll("_", " "), /^\d+$/.test(text) ? Number(text).toLocaleString("en") : text];
 
 function Health({ health }) {
-  const { status, version, started, uptime_s: uptime, store, numbers, ...counts } = health;
+  const { status, version, started, uptime_s: uptime, store, numbers, latencies, ...counts } = health;
   return html`
     <section class="card" aria-labelledby="health-title">
       <h2 id="health-title">Server</h2>
