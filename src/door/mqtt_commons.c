@@ -4,7 +4,18 @@
 
 #include "base/memory.h"
 
-enum { SCRATCH_MAX = PAYLOAD_MAX + 393216 }; /* a payload and a packet's worth of everything else */
+enum {
+    SCRATCH_KEPT = 65536,
+    SCRATCH_MAX = PAYLOAD_MAX + 393216
+}; /* a payload and a packet's worth of everything else */
+
+static void turn_is_over(struct turn_end *self)
+{
+    struct mqtt_commons *c = CONTAINER(self, struct mqtt_commons, turn_end);
+    mqtt_press_forget(&c->press);
+    if (c->scratch.room > SCRATCH_KEPT)
+        buffer_drop(&c->scratch);
+}
 
 void mqtt_open(struct lobby *lobby)
 {
@@ -12,6 +23,7 @@ void mqtt_open(struct lobby *lobby)
     c->queue = lobby->limits->queue;
     c->scratch.max = SCRATCH_MAX;
     c->next_number = c->number_step = 1;
+    c->turn_end.over = turn_is_over;
     list_open(&c->spare);
     c->routed.over = mqtt_hand_over;
     router_tell_end(lobby->flow.router, &c->routed);

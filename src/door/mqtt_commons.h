@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/list.h"
 #include "core/router.h"
+#include "os/loop.h"
 #include "session/outbox.h"
 
 enum {
@@ -30,7 +31,8 @@ struct mqtt_commons {
     struct outbox_limits queue;        /* of one session */
     uint64_t next_number, number_step; /* of sessions; each lobby gives others */
     struct mqtt_press press;
-    struct buffer scratch; /* for one packet at a time */
-    struct list spare;     /* publications that are not in use */
+    struct turn_end turn_end; /* when the press and the scratch are cleared */
+    struct buffer scratch;    /* for one packet at a time */
+    struct list spare;        /* publications that are not in use */
     size_t spare_count;
 };

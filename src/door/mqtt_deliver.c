@@ -34,6 +34,19 @@ void mqtt_count_dropped(struct mqtt_session *s, const char *why)
         mqtt_report(s->peer, EVENT_SUBSCRIBER_SLOW, why, (struct bytes){NULL, 0});
 }
 
+/* A counter takes what it is less as what it is more, modulo its size. */
+void mqtt_account(struct mqtt_session *s)
+{
+    struct door_counts *counts = s->lobby->counts;
+    uint32_t count = (uint32_t)outbox_count(&s->outbox), under_way = (uint32_t)outbox_under_way(&s->outbox);
+    counter_raise(&counts->queued_now, (uint64_t)count - s->told_count);
+    counter_raise(&counts->under_way_now, (uint64_t)under_way - s->told_under_way);
+    counter_raise(&counts->queued_bytes, (uint64_t)s->outbox.bytes - s->told_bytes);
+    s->told_count = count;
+    s->told_under_way = under_way;
+    s->told_bytes = s->outbox.bytes;
+}
+
 /* ---- sending */
 
 static uint16_t window(const struct mqtt_peer *p)
@@ -129,28 +142,34 @@ static void send_next(struct mqtt_session *s, const struct delivery *d, uint64_t
 
 void mqtt_deliver_more(struct mqtt_session *s)
 {
+    const struct delivery *d;
     uint64_t number;
-    while (can_send(s)) {
-        const struct delivery *d = outbox_next(&s->outbox, window(s->peer), &number);
-        if (!d)
-            return;
+    while (can_send(s) && (d = outbox_next(&s->outbox, window(s->peer), &number)))
         send_next(s, d, number);
-    }
+    mqtt_account(s);
 }
 
 /* ---- taking */
+
+/* All sessions of a lobby have an equal part of what may wait in all. */
+static bool lobby_is_full(const struct mqtt_session *s, size_t bytes)
+{
+    const struct lobby *lobby = s->lobby;
+    return counter_read(&lobby->counts->queued_bytes) + bytes > lobby->limits->queue_total_bytes / lobby->all_count;
+}
 
 /* Makes room by the policy. False: there is none. */
 static bool make_room(struct mqtt_session *s, size_t bytes)
 {
     const struct outbox_limits *limits = &s->lobby->mqtt.queue;
-    while (!outbox_has_room(&s->outbox, limits, bytes)) {
+    while (!outbox_has_room(&s->outbox, limits, bytes) || lobby_is_full(s, bytes)) {
         struct shed shed;
         if (outbox_shed(&s->outbox, limits, bytes, &shed))
             return false;
         mqtt_count_dropped(s, "its queue was full: the oldest message in it was dropped");
         if (shed.durable)
             mqtt_journal_delivered(s, shed.number);
+        mqtt_account(s);
     }
     return true;
 }
@@ -199,6 +218,7 @@ void mqtt_offer(struct mqtt_session *s, const struct mqtt_gift *gift, struct off
         offer->failed = failed;
     else
         s->busy++;
+    mqtt_account(s);
 }
 
 static void given(struct mqtt_note *note, err failed)

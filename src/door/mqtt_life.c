@@ -89,6 +89,8 @@ void mqtt_end_session(struct mqtt_session *s)
     mqtt_forget_watches(s);
     table_remove(&s->lobby->sessions, &s->place);
     s->place.key = (struct bytes){NULL, 0};
+    outbox_close(&s->outbox);
+    mqtt_account(s);
     if (s->will)
         mqtt_publish_will(s);
     if (s->kept) {
@@ -164,6 +166,7 @@ void mqtt_detach(struct mqtt_peer *p)
         s->will = NULL;
     }
     size_t lost = outbox_detach(&s->outbox);
+    mqtt_account(s);
     s->dropped += lost;
     counter_raise(&s->lobby->counts->messages_dropped, lost);
     inbox_detach(&s->inbox);

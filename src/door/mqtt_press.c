@@ -128,6 +128,7 @@ bool mqtt_print(struct mqtt_peer *p, const struct mqtt_leaf *leaf)
     if (press->message != leaf->message) {
         mqtt_press_forget(press);
         press->message = message_share(leaf->message);
+        loop_at_turn_end(p->lobby->loop, &p->lobby->mqtt.turn_end);
     }
     struct mqtt_print *print = print_of(press, p, leaf);
     if (!print->packet.len && !print_shared(p, leaf, print))

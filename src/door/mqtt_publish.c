@@ -27,6 +27,7 @@ struct publication {
     struct mqtt_session *session;
     struct message *message; /* owned */
     int64_t came_us;         /* wall clock; of QoS 1 and 2 */
+    int64_t came_ms;         /* by the loop's clock */
     uint16_t packet_id;      /* 0 for QoS 0 */
     uint8_t qos;
     bool finished;
@@ -53,6 +54,7 @@ static struct publication *publication_take(struct mqtt_session *s, struct messa
     p->message = message;
     p->packet_id = 0;
     p->qos = message->qos;
+    p->came_ms = loop_now_ms(s->lobby->loop);
     p->finished = false;
     request_open(&p->request, VERB_PUBLISH, &s->who, "");
     p->request.resource = message->topic;
@@ -133,6 +135,9 @@ static void settle(struct mqtt_peer *peer)
         struct publication *p = CONTAINER(peer->arriving.next, struct publication, place);
         if (!p->finished)
             break;
+        if (p->qos)
+            latency_add(&peer->lobby->counts->acknowledgement,
+                        (uint64_t)(loop_now_ms(peer->lobby->loop) - p->came_ms) * 1000);
         if (peer->phase == PEER_OPEN) {
             enum mqtt_reason reason = acknowledge(peer, p);
             if (is_refused(reason) && p->qos && peer->version == MQTT_3_1_1)

@@ -48,7 +48,9 @@ struct mqtt_session {
     int64_t since_us;     /* wall clock: when its client came or left */
     int64_t end_ms;       /* by the loop's clock, while its client is away; INT64_MAX: never */
     uint32_t expiry_s, will_delay_s;
-    uint32_t busy;     /* requests, errands and promises under way: the memory outlives them */
+    uint32_t busy;                       /* requests, errands and promises under way: the memory outlives them */
+    uint32_t told_count, told_under_way; /* of its outbox, as the lobby's counts have them */
+    size_t told_bytes;
     uint32_t gathered; /* its place + 1 in what the present message gathered; 0: none */
     bool kept;         /* the store knows it */
     uint8_t version;   /* of the last connection */
@@ -187,6 +189,7 @@ void mqtt_deliver(struct mqtt_session *s, const struct mqtt_gift *gift);
 /* The same for a session that other subscriptions may match, too: delivered once, when the message is routed
  * (mqtt_gather.c). */
 void mqtt_gather(struct mqtt_session *s, const struct mqtt_gift *gift);
+void mqtt_account(struct mqtt_session *s); /* after a change of the outbox: the lobby's counts follow it */
 void mqtt_hand_over(struct route_end *self);
 void mqtt_offer(struct mqtt_session *s, const struct mqtt_gift *gift, struct offer *offer);
 void mqtt_settle(struct promiser *self, uint64_t number, enum offer_outcome outcome);

@@ -43,6 +43,7 @@ static void take_limits(struct server *s)
         .queue = {.messages_max = set->mqtt_queue_messages,
                   .bytes_max = set->mqtt_queue_bytes,
                   .policy = (enum overflow_policy)set->mqtt_queue_policy},
+        .queue_total_bytes = set->mqtt_queue_total,
         .expiry_max_s = (uint32_t)set->mqtt_session_expiry_max,
         .stream_bytes_max = set->mqtt_queue_bytes,
         .receive_max = (uint16_t)set->mqtt_receive_max,

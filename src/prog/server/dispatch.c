@@ -197,6 +197,7 @@ static err parcel_send(struct dispatch *d, size_t index, struct request *r)
     for (size_t i = 0; i < chosen->count; i++)
         p->members[p->member_count++] = chosen->ids[i];
     list_open(&p->place);
+    ship(&d->holds[index]); /* what was published before it arrives before it */
     err failed = mailbox_post(loop_mailbox(p->to->options.loop), &p->mail);
     if (failed)
         parcel_drop(p);
