@@ -276,7 +276,8 @@ static err context_open(const SSL_METHOD *method, const struct tls_options *opti
         return &no_memory;
     *out = ctx;
     atomic_init(&ctx->holders, 1);
-    ctx->ssl = SSL_CTX_new(method);
+    /* By its name, since the thread's default is another one while a ticket is read: os/tls_verify.c. */
+    ctx->ssl = SSL_CTX_new_ex(OSSL_LIB_CTX_get0_global_default(), NULL, method);
     ctx->socket = tls_socket_method();
     if (!ctx->ssl || !ctx->socket)
         return &no_memory;
@@ -321,8 +322,7 @@ static err server_open(const struct tls_options *options, struct tls_context **o
         SSL_CTX_set_keylog_callback((*out)->ssl, library_note_secret);
     TRY(verify_clients(*out, options));
     TRY(use_tickets(*out, options));
-    tls_verify_install(*out);
-    return OK;
+    return tls_verify_install(*out);
 }
 
 static err client_open(const struct tls_options *options, struct tls_context **out)
@@ -361,6 +361,8 @@ void tls_context_drop(struct tls_context *ctx)
     SSL_CTX_free(ctx->ssl);
     tls_trust_drop(ctx->trust);
     tls_tickets_drop(ctx->tickets);
+    (void)OSSL_PROVIDER_unload(ctx->nothing);
+    OSSL_LIB_CTX_free(ctx->blind);
     BIO_meth_free(ctx->socket);
     mem_drop(ctx->server_name);
     mem_drop(ctx);

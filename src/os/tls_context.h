@@ -4,6 +4,7 @@
 
 #include "os/tls.h"
 
+#include <openssl/provider.h>
 #include <openssl/ssl.h>
 #include <stdatomic.h>
 
@@ -22,4 +23,6 @@ struct tls_context {
     struct tls_trust *trust;     /* servers that ask for certificates: os/tls_verify.h */
     struct tls_tickets *tickets; /* held; NULL: none */
     uint32_t ticket_life_s;
+    OSSL_LIB_CTX *blind;    /* contexts with tickets: a corner of OpenSSL that decodes no keys, see os/tls_verify.c */
+    OSSL_PROVIDER *nothing; /* what is loaded into it: OpenSSL's empty provider */
 };

@@ -166,9 +166,11 @@ static err send_ticket(struct tls_library *l)
 
 static err shake(struct tls_library *l)
 {
-    if (!l->shaken)
-        TRY(outcome(l, SSL_do_handshake(l->ssl)));
-    return SSL_is_server(l->ssl) ? send_ticket(l) : OK;
+    err e = l->shaken ? OK : outcome(l, SSL_do_handshake(l->ssl));
+    if (!e && SSL_is_server(l->ssl))
+        e = send_ticket(l);
+    tls_verify_end(l->ctx);
+    return e;
 }
 
 /* OpenSSL then asks for what it needs and no more; the socket's bytes come in large pieces all the same. */

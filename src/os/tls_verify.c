@@ -265,6 +265,26 @@ static int verify(X509_STORE_CTX *store, void *arg)
 
 /* ---- tickets */
 
+/* OpenSSL reads a session when it opens a ticket, and also while it seals one, and each time decodes the public key of
+ * the client's certificate in it, which nobody asks for: with 3.0 that takes longer than the rest of a resumption. So
+ * while it does that the thread's default library context is one that has no decoders: the certificate is read as
+ * always, and its key stays bytes. What else happens meanwhile names its context or has fetched what it needs. */
+static void look_away(const struct tls_context *ctx)
+{
+    (void)OSSL_LIB_CTX_set0_default(ctx->blind);
+}
+
+static void look_again(void)
+{
+    (void)OSSL_LIB_CTX_set0_default(OSSL_LIB_CTX_get0_global_default());
+}
+
+void tls_verify_end(const struct tls_context *ctx)
+{
+    if (ctx->blind)
+        look_again();
+}
+
 /* What a ticket says besides the session: the fingerprint of the anchor that vouched for the client; empty for nobody.
  */
 static const struct anchor *anchor_by(const struct tls_trust *trust, struct bytes fingerprint, int *number)
@@ -296,8 +316,10 @@ static int fill_ticket(SSL *ssl, void *arg)
     if (leaf && library->anchor == NO_ANCHOR)
         return 0;
     (void)SSL_SESSION_set_timeout(session, left < life ? left : life);
-    return SSL_SESSION_set1_ticket_appdata(session, leaf ? ctx->trust->anchors[library->anchor].fingerprint : NULL,
-                                           leaf ? FINGERPRINT : 0);
+    int filled = SSL_SESSION_set1_ticket_appdata(
+        session, leaf ? ctx->trust->anchors[library->anchor].fingerprint : NULL, leaf ? FINGERPRINT : 0);
+    look_away(ctx); /* until the key is asked for */
+    return filled;
 }
 
 static bool may_resume(const struct tls_context *ctx, SSL *ssl, SSL_SESSION *session)
@@ -324,6 +346,7 @@ static bool may_resume(const struct tls_context *ctx, SSL *ssl, SSL_SESSION *ses
 static SSL_TICKET_RETURN judge_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t name_len,
                                       SSL_TICKET_STATUS status, void *arg)
 {
+    look_again();
     bool opened = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
     bool resumes = opened && may_resume(arg, ssl, session);
     ERR_clear_error();
@@ -335,9 +358,13 @@ static int ticket_key(SSL *ssl, unsigned char name[16], unsigned char iv[EVP_MAX
                       EVP_MAC_CTX *mac, int sealing)
 {
     const struct tls_library *library = SSL_get_app_data(ssl);
+    look_again();
     if (!library || SSL_version(ssl) != TLS1_3_VERSION)
         return 0;
-    return tls_tickets_key(library->ctx->tickets, name, iv, cipher, mac, sealing);
+    int done = tls_tickets_key(library->ctx->tickets, name, iv, cipher, mac, sealing);
+    if (done == 1 && !sealing)
+        look_away(library->ctx); /* until the ticket is judged */
+    return done;
 }
 
 bool tls_verify_allows_ticket(const struct tls_context *ctx, const SSL *ssl, int anchor)
@@ -347,14 +374,22 @@ bool tls_verify_allows_ticket(const struct tls_context *ctx, const SSL *ssl, int
     return anchor != NO_ANCHOR || !SSL_SESSION_get0_peer(SSL_get_session(ssl));
 }
 
-void tls_verify_install(struct tls_context *ctx)
+static err open_blind(struct tls_context *ctx)
+{
+    ctx->blind = OSSL_LIB_CTX_new();
+    ctx->nothing = ctx->blind ? OSSL_PROVIDER_load(ctx->blind, "null") : NULL;
+    return ctx->nothing ? OK : &no_memory;
+}
+
+err tls_verify_install(struct tls_context *ctx)
 {
     if (ctx->trust)
         SSL_CTX_set_cert_verify_callback(ctx->ssl, verify, ctx);
     if (!ctx->tickets)
-        return;
+        return OK;
     (void)SSL_CTX_clear_options(ctx->ssl, SSL_OP_NO_TICKET);
     (void)SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx->ssl, ticket_key);
     (void)SSL_CTX_set_session_ticket_cb(ctx->ssl, fill_ticket, judge_ticket, ctx);
     (void)SSL_CTX_set_timeout(ctx->ssl, (long)ctx->ticket_life_s);
+    return open_blind(ctx);
 }

@@ -24,6 +24,8 @@ int tls_trust_finds(const struct tls_trust *trust, X509 *leaf);
 
 /* Makes ctx use it, and its tickets if it has any: a session is resumed only while the leaf and the anchor that vouched
  * for it are valid, trusted and not revoked, by the clock and the lists of the context that resumes it. */
-void tls_verify_install(struct tls_context *ctx);
+MUST err tls_verify_install(struct tls_context *ctx);
+/* After each handshake call: the thread sees all of OpenSSL again, however the call ended. */
+void tls_verify_end(const struct tls_context *ctx);
 /* Whether this finished handshake may leave a ticket. anchor: what the handshake found. */
 bool tls_verify_allows_ticket(const struct tls_context *ctx, const SSL *ssl, int anchor);

@@ -1,6 +1,7 @@
 /* TLS: who is let in and who is not, on both sides; transfers in pieces; peers that go away. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "certificates.h"
+#include "os/clock.h"
 #include "os/file.h"
 #include "os/sandbox.h"
 #include "os/tls.h"
@@ -536,11 +537,15 @@ static void shake_in_sandbox(const struct world *w)
     struct wire wire;
     struct tls_options server = options_of(w, SERVER), client = options_of(w, DEVICE);
     client.server_name = "server.test";
+    server.ticket_scope = "mqtt";
+    server.ticket_life_s = 60;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, wire.fd) != 0)
         _exit(1);
     err e = sandbox_enter(&(struct sandbox_options){.profile = SANDBOX_SERVER});
     if (e)
         _exit(err_is(e, ERR_UNSUPPORTED) ? 0 : 2);
+    if (tls_tickets_open(machine_dice(), &server.tickets))
+        _exit(4);
     wire_join(&wire, &server, &client);
     wire_shake(&wire);
     bool well = !wire.result[SERVER_SIDE] && !wire.result[CLIENT_SIDE];
