@@ -28,6 +28,7 @@ struct door_limits {
     size_t subscriptions_max;   /* of one session */
     size_t sessions_max;        /* MQTT sessions of one lobby, those of clients that are away included */
     struct outbox_limits queue; /* what one session is owed at the most */
+    size_t queue_total_bytes; /* what all sessions of all lobbies are owed at the most */
     uint32_t
         expiry_max_s; /* the longest Session Expiry Interval that a client gets; 0: sessions end with connections */
     size_t stream_bytes_max;   /* bytes that wait for the reader of a stream */
