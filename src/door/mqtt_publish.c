@@ -27,7 +27,6 @@ struct publication {
     struct mqtt_session *session;
     struct message *message; /* owned */
     int64_t came_us;         /* wall clock; of QoS 1 and 2 */
-    int64_t came_ms;         /* by the loop's clock */
     uint16_t packet_id;      /* 0 for QoS 0 */
     uint8_t qos;
     bool finished;
@@ -54,7 +53,6 @@ static struct publication *publication_take(struct mqtt_session *s, struct messa
     p->message = message;
     p->packet_id = 0;
     p->qos = message->qos;
-    p->came_ms = loop_now_ms(s->lobby->loop);
     p->finished = false;
     request_open(&p->request, VERB_PUBLISH, &s->who, "");
     p->request.resource = message->topic;
@@ -104,8 +102,6 @@ static enum mqtt_reason acknowledge(struct mqtt_peer *to, const struct publicati
     const struct request *r = &p->request;
     enum mqtt_reason reason = r->refused ? mqtt_refusal(r->refused) : MQTT_SUCCESS;
     const char *why = !r->refused ? NULL : r->why[0] ? r->why : err_text(r->refused);
-    if (p->qos)
-        latency_add(&to->lobby->counts->acknowledgement, wall_us(to->lobby->flow.clock) - p->came_us);
     if (p->qos && (to->version == MQTT_5 || !r->refused))
         mqtt_send_ack(to, p->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC,
                       &(struct mqtt_ack){.packet_id = p->packet_id, .reason = reason}, why);
@@ -136,8 +132,7 @@ static void settle(struct mqtt_peer *peer)
         if (!p->finished)
             break;
         if (p->qos)
-            latency_add(&peer->lobby->counts->acknowledgement,
-                        (uint64_t)(loop_now_ms(peer->lobby->loop) - p->came_ms) * 1000);
+            latency_add(&peer->lobby->counts->acknowledgement, wall_us(peer->lobby->flow.clock) - p->came_us);
         if (peer->phase == PEER_OPEN) {
             enum mqtt_reason reason = acknowledge(peer, p);
             if (is_refused(reason) && p->qos && peer->version == MQTT_3_1_1)

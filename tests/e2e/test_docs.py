@@ -45,8 +45,7 @@ def test_the_api_by_task(server, tmp_path):
         "<secret>": server.first_sign_in(),
         "call --no-buffer": f"call --no-buffer --max-time {ENDLESS_S}",
     })
-    stream = re.search(r"^call --no-buffer.*$", script, re.M).group(0)
-    shown = typed(script.replace(stream, f"{stream} || test $? = {ENDED_BY_CURL}"), tmp_path, tmp_path)
+    shown = typed(re.sub(r"^call --no-buffer.*$", rf"\g<0> || test $? = {ENDED_BY_CURL}", script, flags=re.M), tmp_path, tmp_path)
     assert f"{server.pin}  -" in shown
     for wanted in ('"id":"pump-1","group":"north"', '"uses_left":10', '"points":[]'):
         assert wanted in shown, (wanted, shown)

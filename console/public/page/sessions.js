@@ -24,7 +24,7 @@ const Row = ({ session }) => html`
     <td class="wide">${principalText(session)}</td>
     <td class="widest"><${Ago} when=${session.since} never="–" /></td>
     <td class="wide figure">${session.subscriptions.toLocaleString("en")}</td>
-    <td class="figure">${session.queued.toLocaleString("en")}</td>
+    <td class="wide figure">${session.queued.toLocaleString("en")}</td>
     <td class="figure ${session.dropped ? "bad-figure" : ""}">${session.dropped.toLocaleString("en")}</td>
   </tr>
 `;
@@ -34,7 +34,7 @@ const Table = ({ sessions }) => html`
     <thead>
       <tr>
         <th scope="col">Client</th><th scope="col">Connection</th><th scope="col" class="wide">Principal</th>
-        <th scope="col" class="widest">Since</th><th scope="col" class="wide">Subscriptions</th><th scope="col">Queued</th><th scope="col">Dropped</th>
+        <th scope="col" class="widest">Since</th><th scope="col" class="wide">Subscriptions</th><th scope="col" class="wide">Queued</th><th scope="col">Dropped</th>
       </tr>
     </thead>
     <tbody>${sessions.map((session) => html`<${Row} key=${addressOf(session)} session=${session} />`)}</tbody>

@@ -6,7 +6,6 @@
 #include "guard/inspection.h"
 #include "guard/session_table.h"
 #include "prog/server/board.h"
-#include "prog/server/census.h"
 #include "prog/server/dispatch.h"
 #include "prog/server/floor.h"
 #include "prog/server/proof.h"
@@ -37,7 +36,6 @@ struct station {
     struct proof proof;
     struct badges badges;
     struct recorder *recorder;
-    struct census census;
 };
 
 struct floor {
