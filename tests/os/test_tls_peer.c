@@ -277,8 +277,9 @@ static const struct step waits_for_ticket[] = {{"hello\n", NULL}, {"Q\n", "HELLO
 static const struct step key_updates[] = {
     {"one\n", NULL},  {"K\n", "ONE"},       {"two\n", "KEYUPDATE"},  {"k\n", "TWO"},  {"three\n", "KEYUPDATE"},
     {"K\n", "THREE"}, {"K\n", "KEYUPDATE"}, {"four\n", "KEYUPDATE"}, {"Q\n", "FOUR"}, {NULL, NULL}};
-static const struct step rekeys[] = {{"one\n", NULL},   {"^rekey^\n", "ONE"},   {"two\n", "completed"},  {"^rekey1^\n", "TWO"},
-                                     {"three\n", "completed"}, {"^rekey^\n", "THREE"}, {"four\n", "completed"}, {NULL, "FOUR"}};
+static const struct step rekeys[] = {
+    {"one\n", NULL},          {"^rekey^\n", "ONE"},   {"two\n", "completed"},  {"^rekey1^\n", "TWO"},
+    {"three\n", "completed"}, {"^rekey^\n", "THREE"}, {"four\n", "completed"}, {NULL, "FOUR"}};
 static const struct step nothing[] = {{NULL, NULL}};
 
 #define S_CLIENT                                                                                                       \
