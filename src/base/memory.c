@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +58,11 @@ char *mem_text(struct bytes text)
     if (copy && text.len)
         memcpy(copy, text.at, text.len);
     return copy;
+}
+
+void mem_trim(void)
+{
+    (void)malloc_trim(0);
 }
 
 void mem_wipe(void *at, size_t len)

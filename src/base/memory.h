@@ -9,6 +9,9 @@ void *mem_take(size_t count, size_t size); /* gives zeroed memory for count thin
 void *mem_grow(void *old, size_t count, size_t size); /* takes old; NULL: no memory, and old is still the caller's */
 void mem_drop(void *taken);                /* takes; NULL is fine */
 char *mem_text(struct bytes text);         /* gives a NUL-terminated copy; NULL: no memory, or an embedded NUL */
+/* Gives whole free pages back to the system, in between others too. May take milliseconds, in which others who need
+ * memory wait: for a thread of leisure. */
+void mem_trim(void);
 void mem_wipe(void *at, size_t len);       /* zeroes in a way that the compiler keeps */
 
 #define MEM_NEW(type) ((type *)mem_take(1, sizeof(type)))

@@ -202,6 +202,11 @@ uint64_t floor_connections(const struct floor *floor)
     return DOOR_COUNTS_SUM(floor->counts, floor->options.loops, connections_now);
 }
 
+uint64_t floor_accepted(const struct floor *floor)
+{
+    return DOOR_COUNTS_SUM(floor->counts, floor->options.loops, accepted);
+}
+
 size_t floor_loops(const struct floor *floor, struct loop *out[FLOOR_LOOPS_MAX])
 {
     for (size_t i = 0; i < floor->options.loops; i++)

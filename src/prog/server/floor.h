@@ -38,6 +38,7 @@ struct board *floor_board(struct floor *floor);                               /*
 /* What all loops counted; from any thread. */
 void floor_tell_counts(const struct floor *floor, struct metric_rows *rows);
 uint64_t floor_connections(const struct floor *floor); /* open now */
+uint64_t floor_accepted(const struct floor *floor);    /* ever */
 size_t floor_loops(const struct floor *floor, struct loop *out[FLOOR_LOOPS_MAX]); /* lends; how many */
 /* The clerk needs the sink before there is a floor to ask: it tells this one, which passes on to a floor once there is
  * one. A value that outlives the clerk. */

@@ -28,6 +28,8 @@ enum {
     LEAVE_MS = 2000,    /* the longest that peers get to hear that the server stops */
     LEAVE_LOOK_MS = 10, /* how often it is looked whether all have */
     TELL_MS = 10000,
+    TIDY_MS = 250,
+    TIDY_CROWD = 100,        /* connections */
     SPARE_DESCRIPTORS = 256, /* the store's, the loops', the channels' */
 };
 
@@ -38,6 +40,8 @@ struct steward {
     struct signals signals;
     struct timer chores, leave;
     struct watchdog dog;
+    struct timer tidy;
+    uint64_t connections_seen, connections_tidied; /* of all that ever came */
     unsigned rounds;
     int64_t leave_at_ms; /* 0: nobody asked us to stop */
 };
@@ -147,6 +151,22 @@ static void do_chores(struct timer *timer)
         IGNORE(s->recorder->record(s->recorder, write_plain(&expire), NULL)); /* again in the next round */
     }
     IGNORE(loop_timer_set(w->loop, &w->chores, CHORES_MS));
+}
+
+/* ---- what handshakes leave behind */
+
+/* A handshake takes 50 KB for a moment, and what it gives back lies between what the connections keep: after a crowd
+ * has come, whole pages of it are free and still ours. They go back once the crowd is in. */
+static void tidy(struct timer *timer)
+{
+    struct steward *w = CONTAINER(timer, struct steward, tidy);
+    uint64_t came = floor_accepted(w->server.floor);
+    if (came == w->connections_seen && came - w->connections_tidied >= TIDY_CROWD) {
+        mem_trim();
+        w->connections_tidied = came;
+    }
+    w->connections_seen = came;
+    IGNORE(loop_timer_set(w->loop, timer, TIDY_MS)); /* its place is there */
 }
 
 /* ---- loops that stand still */
@@ -266,6 +286,8 @@ static err open_up(struct steward *w, const struct server_settings *settings)
     w->leave = (struct timer){.due = leave};
     TRY(loop_timer_set(w->loop, &w->chores, 1));
     TRY(open_watchdog(w));
+    w->tidy.due = tidy;
+    TRY(loop_timer_set(w->loop, &w->tidy, TIDY_MS));
     return tell_launcher(s);
 }
 
