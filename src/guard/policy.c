@@ -16,7 +16,7 @@ enum place {
     PLACE_ANY = 0,
     PLACE_OWN,    /* devices/<the principal's id>/... */
     PLACE_PLAIN,  /* all but what begins with $, which no wildcard matches (MQTT 5.0, 4.7.2-1) */
-    PLACE_COMMON, /* PLACE_PLAIN without devices/... */
+    PLACE_COMMON, /* all but $holdfast/... and devices/... */
     PLACE_EVENTS, /* $holdfast/events/... */
 };
 

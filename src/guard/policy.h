@@ -9,7 +9,7 @@
  * open to anybody. Two rows stand only where the settings ask for them. */
 enum policy_options {
     POLICY_STRICT = 0,
-    POLICY_ANONYMOUS = 1 << 0, /* clients of the plain ports use all topics but devices/ and those that begin with $ */
+    POLICY_ANONYMOUS = 1 << 0, /* clients of the plain ports use all topics but devices/ and $holdfast/ */
 };
 
 struct policy {
@@ -19,6 +19,6 @@ struct policy {
 };
 
 /* Readies a policy, which is immutable from then on. `bridges`: devices that carry the messages of other brokers: they
- * watch everything but what begins with $, and publish everything but that and what is below devices/ of others. */
+ * watch everything but what begins with $, and publish everything but $holdfast/ and what is below devices/ of others. */
 void policy_open(struct policy *policy, enum policy_options options, const char *bridges);
 const struct rule *policy_built_in(void); /* a constant: strict, and without bridges */

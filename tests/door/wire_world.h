@@ -38,6 +38,7 @@ struct world {
     struct log log;
     struct door_limits limits;
     struct door_counts counts[LOBBIES];
+    struct interests interests[LOBBIES];
     struct reporter reporter;
     struct lobby lobbies[LOBBIES], *all[LOBBIES];
     struct listener listener;
@@ -256,6 +257,7 @@ static inline struct world *world_open(enum wire_kind kind)
         w->all[i] = &w->lobbies[i];
         w->lobbies[i] = (struct lobby){.loop = w->loop, .limits = &w->limits, .counts = &w->counts[i], .log = &w->log,
                                        .dice = &w->dice, .reporter = &w->reporter, .all = w->all, .all_count = LOBBIES};
+        assert_null(router_open(100, 7, &w->interests[i], &w->lobbies[i].flow.router));
         assert_null(lobby_open(&w->lobbies[i]));
         assert_null(traffic_use_tls(w->lobbies[i].traffic));
     }
@@ -275,6 +277,8 @@ static inline void world_close(struct world *w)
         lobby_close(&w->lobbies[i]);
     for (size_t i = 0; i < LOBBIES; i++)
         lobby_forget(&w->lobbies[i]);
+    for (size_t i = 0; i < LOBBIES; i++)
+        router_close(w->lobbies[i].flow.router);
     for (size_t i = 0; i < w->spoken_count; i++)
         assert_true(w->spoken[i].lost); /* a speaker that is never told would live for ever */
     tls_context_drop(w->server_tls);
