@@ -65,7 +65,7 @@ def handshakes(row, peer, port, tls, wishes):
     before = peer.cpu()
     result = load.run()
     return {"value": (peer.cpu() - before) * 1000 / result["handshakes"],
-            "lost": result["handshakes"] - result["resumed"] if "--resumed" in row.words else 0, **result}
+            "not resumed": result["handshakes"] - result["resumed"] if "--resumed" in row.words else 0, **result}
 
 
 MILLION, KIB, MS = "CPU s per million", "KiB each", "CPU ms each"
@@ -113,7 +113,7 @@ def one_figure(row, kind, folder, certificates, wishes):
 
 def judged(result):
     """What must be said beside a figure."""
-    return ", ".join(f"{result[what]:,} {what}" for what in ("lost", "refused", "disordered") if result.get(what))
+    return ", ".join(f"{result[what]:,} {what}" for what in ("lost", "refused", "disordered", "not resumed") if result.get(what))
 
 
 def run(rows, kinds, folder, certificates, wishes):

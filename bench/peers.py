@@ -195,7 +195,7 @@ class Holdfast(Peer):
                  "mqtt_subscriptions__max": 10000}
         if "mqtt.plain-port" not in reference:
             plain, self.plain_port = {}, None
-        self.server = Server(self.folder, limits_device__rate=1000000, mqtt_receive__max=65535, mqtt_queue__messages=100000,
+        self.server = Server(self.folder, limits_device__rate=1000000, mqtt_receive__max=65535, mqtt_queue__messages=65535,
                              mqtt_queue__bytes=268435456, **plain, **self.settings)
 
     def start(self):
