@@ -153,6 +153,7 @@ struct world {
     uint64_t seed, dice;
     int step;
     bool disk_full;
+    bool calm; /* no more trouble */
     struct memory_store *store;
     struct store_writer *writer;
     struct store_reader *reader;

@@ -123,6 +123,7 @@ static bool is_busy(struct world *w)
 static void settle(struct world *w)
 {
     w->disk_full = false;
+    w->calm = true;
     if (!w->server.up)
         restart(w);
     for (int round = 0; is_busy(w); round++) {
