@@ -41,7 +41,7 @@ struct write *offer_write(const struct offer *o, int64_t now_us)
 void offer_settle(struct offer *o, enum offer_outcome outcome)
 {
     for (size_t i = 0; i < o->count; i++)
-        o->promisers[i]->settle(o->promisers[i], o->deliveries[i].number, outcome);
+        o->promisers[i]->settle(o->promisers[i], &o->deliveries[i], o->message, outcome);
     mem_drop(o->promisers);
     mem_drop(o->deliveries);
     *o = (struct offer){.message = o->message};

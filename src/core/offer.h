@@ -11,7 +11,9 @@ enum offer_outcome { OFFER_REFUSED = 0, OFFER_KEPT };
 
 /* Who made a promise. Stays where it is until it was settled. */
 struct promiser {
-    void (*settle)(struct promiser *self, uint64_t number, enum offer_outcome outcome);
+    /* Borrows the message and what was promised of it. */
+    void (*settle)(struct promiser *self, const struct client_delivery *promise, struct message *message,
+                   enum offer_outcome outcome);
 };
 
 struct offer {

@@ -187,13 +187,18 @@ static err take(struct mqtt_session *s, const struct mqtt_gift *gift, enum deliv
     return outbox_add(&s->outbox, &d, number);
 }
 
-void mqtt_settle(struct promiser *self, uint64_t number, enum offer_outcome outcome)
+void mqtt_settle(struct promiser *self, const struct client_delivery *promise, struct message *message,
+                 enum offer_outcome outcome)
 {
     struct mqtt_session *s = CONTAINER(self, struct mqtt_session, promiser);
-    if (outcome == OFFER_KEPT)
-        outbox_commit(&s->outbox, number);
+    struct mqtt_gift gift = {
+        .message = message, .subscription_id = promise->subscription_id, .retain = promise->retain};
+    if (!promise->qos && outcome == OFFER_KEPT)
+        mqtt_deliver(s, &gift);
+    else if (outcome == OFFER_KEPT)
+        outbox_commit(&s->outbox, promise->number);
     else
-        outbox_cancel(&s->outbox, number);
+        outbox_cancel(&s->outbox, promise->number);
     mqtt_deliver_more(s);
     s->busy--;
     mqtt_release_session(s);
@@ -201,13 +206,13 @@ void mqtt_settle(struct promiser *self, uint64_t number, enum offer_outcome outc
 
 void mqtt_offer(struct mqtt_session *s, const struct mqtt_gift *gift, struct offer *offer)
 {
-    uint64_t number;
-    err failed = take(s, gift, DELIVERY_RESERVED, &number);
+    uint64_t number = 0; /* one with QoS 0, of a share, has its place when it is settled: it keeps nothing */
+    err failed = gift->qos ? take(s, gift, DELIVERY_RESERVED, &number) : OK;
     if (failed && s->lobby->mqtt.queue.policy != OVERFLOW_REFUSE) {
         mqtt_count_dropped(s, "its queue was full: a message was dropped");
         return;
     }
-    struct client_delivery promise = {.session = s->kept ? s->number : 0,
+    struct client_delivery promise = {.session = gift->qos && s->kept ? s->number : 0,
                                       .number = number,
                                       .subscription_id = gift->subscription_id,
                                       .qos = gift->qos,

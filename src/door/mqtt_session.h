@@ -192,7 +192,8 @@ void mqtt_gather(struct mqtt_session *s, const struct mqtt_gift *gift);
 void mqtt_account(struct mqtt_session *s); /* after a change of the outbox: the lobby's counts follow it */
 void mqtt_hand_over(struct route_end *self);
 void mqtt_offer(struct mqtt_session *s, const struct mqtt_gift *gift, struct offer *offer);
-void mqtt_settle(struct promiser *self, uint64_t number, enum offer_outcome outcome);
+void mqtt_settle(struct promiser *self, const struct client_delivery *promise, struct message *message,
+                 enum offer_outcome outcome);
 MUST err mqtt_on_puback(struct mqtt_peer *p, const struct mqtt_ack *ack);
 MUST err mqtt_on_pubrec(struct mqtt_peer *p, const struct mqtt_ack *ack);
 MUST err mqtt_on_pubcomp(struct mqtt_peer *p, const struct mqtt_ack *ack);

@@ -45,14 +45,9 @@ static void deliver(struct subscription *self, struct message *message)
 static void offer(struct subscription *self, struct offer *offer)
 {
     const struct mqtt_watch *w = CONTAINER(self, struct mqtt_watch, subscription);
-    struct mqtt_session *s = w->session;
     struct mqtt_gift gift;
-    if (!is_for(w, offer->message, &gift))
-        return;
-    if (gift.qos)
-        mqtt_offer(s, &gift, offer);
-    else
-        mqtt_deliver(s, &gift); /* a subscription with QoS 0 in a share; it keeps nothing */
+    if (is_for(w, offer->message, &gift))
+        mqtt_offer(w->session, &gift, offer);
 }
 
 static const struct subscription_calls calls = {deliver, offer};

@@ -166,13 +166,14 @@ static void deliver(struct subscription *self, struct message *message)
     strncat(p->order, (const char *)message->payload.at, message->payload.len);
 }
 
-static void settle(struct promiser *self, uint64_t number, enum offer_outcome result)
+static void settle(struct promiser *self, const struct client_delivery *promise, struct message *message,
+                   enum offer_outcome result)
 {
     struct stage_play *p = CONTAINER(self, struct stage_play, promiser);
     p->kept += result == OFFER_KEPT;
     p->cancelled += result == OFFER_REFUSED;
     if (result == OFFER_KEPT)
-        p->order[strlen(p->order)] = (char)('0' + number);
+        p->order[strlen(p->order)] = (char)('0' + promise->number);
 }
 
 /* Keeps it under the number that its payload is. */

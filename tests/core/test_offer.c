@@ -20,10 +20,12 @@ struct keeper {
     enum offer_outcome outcome;
 };
 
-static void settle(struct promiser *self, uint64_t number, enum offer_outcome outcome)
+static void settle(struct promiser *self, const struct client_delivery *promise, struct message *m,
+                   enum offer_outcome outcome)
 {
+    assert_true(bytes_is(m->payload, "1"));
     struct keeper *k = (struct keeper *)((uintptr_t)self - offsetof(struct keeper, promiser));
-    k->settled[k->count++] = number;
+    k->settled[k->count++] = promise->number;
     k->outcome = outcome;
 }
 

@@ -23,7 +23,7 @@ static void filters_are_answered_one_by_one(void **state)
     static const struct {
         const char *filter;
         uint8_t qos;
-        const char *v5, *v3;
+        const char *v5, *v3; /* NULL: the connection ends, since 3.1.1 has no code for a filter that is none (4.7.1) */
     } rows[] = {
         {"devices/pump-1/#", 0, "SUBACK 1 00", "SUBACK 1 00"},
         {"devices/pump-1/#", 1, "SUBACK 1 01", "SUBACK 1 01"},
@@ -31,12 +31,12 @@ static void filters_are_answered_one_by_one(void **state)
         {"devices/pump-2/#", 1, "SUBACK 1 87", "SUBACK 1 80"},
         {"#", 1, "SUBACK 1 87", "SUBACK 1 80"},
         {"devices/+/x", 1, "SUBACK 1 87", "SUBACK 1 80"},
-        {"devices/pump-1/a#", 1, "SUBACK 1 8f", "SUBACK 1 80"},
-        {"devices/pump-1/#/a", 1, "SUBACK 1 8f", "SUBACK 1 80"},
+        {"devices/pump-1/a#", 1, "SUBACK 1 8f", NULL},
+        {"devices/pump-1/#/a", 1, "SUBACK 1 8f", NULL},
         {"$share/group/devices/pump-1/#", 1, "SUBACK 1 01", "SUBACK 1 01"},
         {"$share/group/devices/pump-2/#", 1, "SUBACK 1 87", "SUBACK 1 80"}, /* judged by what stands behind the name */
-        {"$share/gr+up/devices/pump-1/#", 1, "SUBACK 1 8f", "SUBACK 1 80"},
-        {"$share//devices/pump-1/#", 1, "SUBACK 1 8f", "SUBACK 1 80"},
+        {"$share/gr+up/devices/pump-1/#", 1, "SUBACK 1 8f", NULL},
+        {"$share//devices/pump-1/#", 1, "SUBACK 1 8f", NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (size_t v = 0; v < 2; v++) {
@@ -44,7 +44,11 @@ static void filters_are_answered_one_by_one(void **state)
             play_open(&p);
             enter(&p, 0, both[v], "pump-1");
             peer_subscribe(&p.lines[0], &(struct mqtt_filter){.filter = bytes_of_text(rows[i].filter), .qos = rows[i].qos}, 1);
-            assert_heard(&p, 0, both[v] == MQTT_5 ? rows[i].v5 : rows[i].v3);
+            const char *want = both[v] == MQTT_5 ? rows[i].v5 : rows[i].v3;
+            if (want)
+                assert_heard(&p, 0, want);
+            else
+                assert_heard(&p, 0, "end");
             play_close(&p);
         }
 }
@@ -77,7 +81,7 @@ static void subscribing_and_unsubscribing(void **state)
     play_close(&p);
 }
 
-/* 3.3.4: each subscription that matches has its copy, with its own identifier; one without has none. */
+/* 3.3.4: one copy for all subscriptions that match, with the identifiers of those that have one. */
 static void subscription_identifiers_come_back(void **state)
 {
     struct play p;
@@ -102,13 +106,9 @@ static void subscription_identifiers_come_back(void **state)
     }
     publish(&p, 0, "v", 0);
     play_settle(&p);
-    for (size_t i = 0; i < 3; i++) {
-        uint32_t id = 0;
-        assert_true(peer_next(&p.lines[1], &packet) && packet.type == MQTT_PUBLISH);
-        if (packet.as.publish.properties.present & MQTT_HAS(SUBSCRIPTION_ID))
-            assert_true(mqtt_next_subscription_id(&packet.as.publish.properties.block, &id));
-        left -= id;
-    }
+    assert_true(peer_next(&p.lines[1], &packet) && packet.type == MQTT_PUBLISH);
+    for (uint32_t id; mqtt_next_subscription_id(&packet.as.publish.properties.block, &id); left -= id)
+        ;
     assert_int_equal(left, 0);
     assert_heard(&p, 1, "");
     play_close(&p);
@@ -117,7 +117,7 @@ static void subscription_identifiers_come_back(void **state)
 /* 3.8.4: the lower of the publisher's and the subscriber's QoS. */
 static void quality_is_the_lower_of_both(void **state)
 {
-    static const char *const heard[] = {"PUBLISH 0 " OWN "=v", "PUBLISH 2 " OWN "=v", "PUBLISH 2 " OWN "=v q2"};
+    static const char *const heard[] = {"PUBLISH 0 " OWN "=v", "PUBLISH 1 " OWN "=v", "PUBLISH 1 " OWN "=v q2"};
     for (unsigned published = 0; published < 3; published++)
         for (uint8_t subscribed = 0; subscribed < 3; subscribed++) {
             struct play p;
@@ -195,16 +195,16 @@ static void the_window_of_the_client(void **state)
     watch(&p, 1, OWN, 1);
     for (int i = 0; i < 4; i++)
         publish_acknowledged(&p, 0, i % 2 ? "b" : "a");
-    assert_heard(&p, 1, "PUBLISH 2 " OWN "=a", "PUBLISH 3 " OWN "=b");
+    assert_heard(&p, 1, "PUBLISH 1 " OWN "=a", "PUBLISH 2 " OWN "=b");
     peer_puback(&p.lines[1], 77); /* of nothing that was sent */
     assert_heard(&p, 1, "");
-    peer_puback(&p.lines[1], 3);
-    assert_heard(&p, 1, "PUBLISH 4 " OWN "=a");
-    peer_puback(&p.lines[1], 3);
-    assert_heard(&p, 1, "");
     peer_puback(&p.lines[1], 2);
-    peer_puback(&p.lines[1], 4);
-    assert_heard(&p, 1, "PUBLISH 5 " OWN "=b");
+    assert_heard(&p, 1, "PUBLISH 3 " OWN "=a");
+    peer_puback(&p.lines[1], 2);
+    assert_heard(&p, 1, "");
+    peer_puback(&p.lines[1], 1);
+    peer_puback(&p.lines[1], 3);
+    assert_heard(&p, 1, "PUBLISH 4 " OWN "=b");
     play_close(&p);
 }
 
@@ -213,7 +213,7 @@ static void packet_identifiers_wrap(void **state)
 {
     struct play p;
     struct mqtt_packet packet;
-    uint16_t last = 1; /* the first delivery has the number 1, and so the identifier 2 */
+    uint16_t last = 0;
     play_open(&p);
     enter(&p, 0, MQTT_5, "pump-1");
     enter_operator(&p, 1, "ada");
@@ -307,15 +307,15 @@ static void a_slow_subscriber_of_qos_1_loses_too(void **state)
     watch(&p, 1, OWN, 1);
     for (size_t i = 0; i < p.limits.queue.messages_max; i++)
         publish_acknowledged(&p, 0, "v");
-    assert_heard(&p, 1, "PUBLISH 2 " OWN "=v"); /* one unacknowledged, and the queue is full to the brim */
+    assert_heard(&p, 1, "PUBLISH 1 " OWN "=v"); /* one unacknowledged, and the queue is full to the brim */
     buffer_clear(&p.said);
     assert_int_equal(counter_read(&p.counts.messages_dropped), 0);
     publish_acknowledged(&p, 0, "w");
     assert_heard(&p, 1, "");
     assert_said(&p, "report subscriber.slow \nPUBLISH pump-1 " OWN "\n");
     assert_int_equal(counter_read(&p.counts.messages_dropped), 1);
-    peer_puback(&p.lines[1], 2);
-    assert_heard(&p, 1, "PUBLISH 3 " OWN "=v");
+    peer_puback(&p.lines[1], 1);
+    assert_heard(&p, 1, "PUBLISH 2 " OWN "=v");
     play_close(&p);
 }
 

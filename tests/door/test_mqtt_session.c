@@ -357,7 +357,7 @@ static void wills(void **state)
         else
             fake_line_lose(&p.lines[0]);
         if (rows[i].published)
-            assert_heard(&p, 1, "PUBLISH 2 devices/pump-1/gone=yes");
+            assert_heard(&p, 1, "PUBLISH 1 devices/pump-1/gone=yes");
         else
             assert_heard(&p, 1, "");
         play_close(&p);

@@ -1,5 +1,5 @@
-/* A simulated fleet: the real doors, flow, policy, quotas, inspection and store, under a clock, peers, a store thread and
- * loops' mailboxes that are played. One seed decides everything. */
+/* A simulated fleet: the real doors, flow, policy, quotas, inspection, dispatch between two loops and store, under a clock,
+ * peers and a store thread that are played. One seed decides everything. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -11,6 +11,8 @@
 #include "guard/inspection.h"
 #include "guard/policy.h"
 #include "guard/quota.h"
+#include "prog/server/dispatch.h"
+#include "session/retained.h"
 #include "store/memory.h"
 
 #include <inttypes.h>
@@ -23,7 +25,7 @@ enum {
     LINES = 2 * DEVICES + OPERATORS, /* two connections for each device */
     WAITING_MAX = 40,                /* writes that the recorder takes */
     OPEN_MAX = 64,                   /* unacknowledged publishes that a peer remembers */
-    CARRIED_MAX = 256,
+    MAILBOX_MAX = 8,                 /* mails that wait for a loop */
 };
 
 /* Ends the run and says how to see it again. */
@@ -55,6 +57,7 @@ struct peer {
     uint16_t last_id;
     uint16_t unacked; /* a delivery that it has not acknowledged yet; 0: none */
     bool watches_own, watches_all;
+    bool resumed; /* its session is older than its connection */
 };
 
 struct acked {
@@ -63,11 +66,12 @@ struct acked {
     uint64_t serial;
 };
 
-/* Takes messages from one loop to the others. */
-struct loop_mail {
-    struct carrier carrier;
-    struct world *world;
-    size_t from;
+/* One loop with all that it owns. */
+struct station {
+    struct loop *loop;
+    struct interests interests;
+    struct dispatch *dispatch;
+    struct quota *quota;
 };
 
 enum store_mood { STORE_WELL, STORE_FULL, STORE_SLOW };
@@ -78,17 +82,16 @@ struct world {
     struct clock clock;
     struct dice dice_port;
     int64_t now_ms;
-    struct loop *loop;
     struct log log;
     struct door_limits limits;
     struct door_counts counts;
-    struct quota *quota[LOOPS];
     struct inspection inspection;
     struct registry registry;
     struct recorder recorder;
     struct tap tap;
     struct reporter reporter;
-    struct loop_mail carriers[LOOPS];
+    struct station stations[LOOPS];
+    struct dispatch *dispatches[LOOPS];
     struct lobby lobbies[LOOPS];
     struct lobby *all[LOOPS];
     struct peer peers[LINES];
@@ -101,11 +104,6 @@ struct world {
     size_t waiting_count, returning_count;
     struct request *asked[LINES * 2];
     size_t asked_count;
-    struct {
-        struct message *message;
-        size_t to;
-    } carried[CARRIED_MAX];
-    size_t carried_count;
 
     bool enrolled[DEVICES];
     unsigned lives[DEVICES];
@@ -128,7 +126,7 @@ void device_enrol(struct world *w, unsigned device);
 void device_delete(struct world *w, unsigned device);
 bool store_has(struct world *w, unsigned device, uint64_t serial);
 void registry_answer(struct world *w);
-void mail_arrives(struct world *w); /* between the loops */
+void station_turns(struct world *w, size_t loop); /* its mails and its timers */
 
 void peer_acts(struct world *w);                     /* one random act of one random peer */
 void peer_listens(struct world *w, struct peer *p); /* checks whatever came */

@@ -61,7 +61,7 @@ static void hear_publish(struct world *w, struct peer *p, const struct mqtt_publ
     name_of(p, name);
     holds(w, topic_is_device(publish->topic, &topic));
     holds(w, is_device(p) ? p->watches_own && bytes_is(topic.id, name) : p->watches_all);
-    holds(w, publish->qos <= 1 && !publish->retain && !publish->dup);
+    holds(w, publish->qos <= 1 && (p->resumed || !publish->dup));
     if (publish->qos)
         p->unacked = publish->packet_id;
     if (!bytes_starts(publish->payload, "{\"n\":"))
@@ -78,8 +78,12 @@ void peer_listens(struct world *w, struct peer *p)
     if (!p->line.open)
         p->line.taken = p->line.out.len; /* what lay in the socket is counted too */
     while (peer_next(&p->line, &packet))
-        if (packet.type == MQTT_CONNACK)
+        if (packet.type == MQTT_CONNACK) {
             p->let_in = packet.as.connack.reason == MQTT_SUCCESS;
+            p->resumed = packet.as.connack.session_present;
+            p->watches_own |= p->resumed;
+            p->watches_all |= p->resumed;
+        }
         else if (packet.type == MQTT_PUBACK)
             hear_puback(w, p, &packet.as.ack);
         else if (packet.type == MQTT_PUBLISH)
@@ -112,7 +116,7 @@ static void act_connect(struct world *w, struct peer *p)
 {
     static const char *const clients[] = {"", "one", "two"};
     char name[16], will[64];
-    struct mqtt_connect c = {.version = chance(w, 30) ? MQTT_3_1_1 : MQTT_5, .clean_start = true, .keep_alive = (uint16_t)draw(w, 200),
+    struct mqtt_connect c = {.version = chance(w, 30) ? MQTT_3_1_1 : MQTT_5, .clean_start = chance(w, 60), .keep_alive = (uint16_t)draw(w, 200),
                              .client_id = bytes_of_text(clients[draw(w, 3)]), .has_will = chance(w, 30)};
     if (p->line.connects && !chance(w, 3)) {
         peer_packet(&p->line, &(struct mqtt_packet){.type = MQTT_PINGREQ});
@@ -124,6 +128,12 @@ static void act_connect(struct world *w, struct peer *p)
     if (c.version == MQTT_5 && chance(w, 30)) {
         c.properties.present = MQTT_HAS(RECEIVE_MAXIMUM);
         c.properties.receive_maximum = (uint16_t)(1 + draw(w, 3));
+    }
+    if (c.version == MQTT_5 && chance(w, 40)) {
+        c.properties.present |= MQTT_HAS(SESSION_EXPIRY);
+        c.properties.session_expiry = 1 + draw(w, 400);
+        c.will.properties.present = chance(w, 50) ? MQTT_HAS(WILL_DELAY) : 0;
+        c.will.properties.will_delay = draw(w, 100);
     }
     peer_connect(&p->line, &c);
 }
@@ -151,13 +161,15 @@ static void act_publish(struct world *w, struct peer *p)
         p->last_id = p->last_id % 60000 + 1;
         p->awaited[p->awaited_count++] = (struct awaited){p->last_id, is_device(p) ? kind : FOREIGN, serial, w->lives[p->device % DEVICES]};
     }
-    peer_publish(&p->line, topic, payload, qos ? p->last_id : 0);
+    struct mqtt_publish publish = {.topic = bytes_of_text(topic), .payload = bytes_of_text(payload), .qos = qos,
+                                   .packet_id = qos ? p->last_id : 0, .retain = kind == PLAIN && chance(w, 20)};
+    peer_packet(&p->line, &(struct mqtt_packet){.type = MQTT_PUBLISH, .as.publish = publish});
 }
 
 static void act_subscribe(struct world *w, struct peer *p)
 {
     static const char *const below_own[] = {"/#", "/telemetry", "/+", "0/#", "", "/notes/#"}; /* the fourth is another's */
-    static const char *const all[] = {"devices/#", "devices/+/telemetry", "devices/+/+", "#", "+/+/+", "$SYS/#"};
+    static const char *const all[] = {"devices/#", "devices/+/telemetry", "devices/+/+", "#", "$share/g/devices/#", "$SYS/#"};
     char name[16], filter[64];
     uint32_t which = draw(w, 6);
     if (!p->let_in)

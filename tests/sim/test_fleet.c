@@ -20,19 +20,27 @@ static size_t length(const struct list *head)
     return count;
 }
 
+static void check_peer(struct world *w, const struct mqtt_peer *p)
+{
+    const struct door_limits *limits = &w->limits;
+    holds(w, length(&p->arriving) == p->arriving_count && p->arriving_count <= 2u * limits->receive_max);
+    holds(w, p->version != MQTT_5 || p->arriving_qos_1 <= limits->receive_max);
+    holds(w, outbox_under_way(&p->session->outbox) <= p->receive_max);
+    holds(w, p->phase == PEER_ENTERING || p->phase == PEER_OPEN || p->phase == PEER_OVER);
+    holds(w, p->present);
+}
+
 static void check_session(struct world *w, const struct mqtt_session *s)
 {
     const struct door_limits *limits = &w->limits;
     char id[16];
-    holds(w, length(&s->arriving) == s->arriving_count && s->arriving_count <= 2u * limits->receive_max);
-    holds(w, s->version != MQTT_5 || s->arriving_qos_1 <= limits->receive_max);
-    holds(w, length(&s->leaving) == s->leaving_count && s->leaving_count <= limits->queue_messages_max);
-    holds(w, s->leaving_bytes <= limits->queue_bytes_max);
-    holds(w, length(&s->unacked) == s->unacked_count && s->unacked_count <= s->receive_max);
-    holds(w, s->subscriptions.count <= limits->subscriptions_max);
-    holds(w, s->phase != SESSION_NEW);
-    holds(w, s->phase != SESSION_OPEN || s->present);
-    if (s->phase != SESSION_OPEN || s->who.kind != PRINCIPAL_DEVICE)
+    holds(w, outbox_count(&s->outbox) <= limits->queue.messages_max && s->outbox.bytes <= limits->queue.bytes_max);
+    holds(w, s->watches.count <= limits->subscriptions_max);
+    holds(w, s->peer || s->expiry_s); /* nobody waits for whom nobody expects */
+    holds(w, s->expiry_s <= limits->expiry_max_s);
+    if (s->peer)
+        check_peer(w, s->peer);
+    if (!s->peer || s->peer->phase != PEER_OPEN || s->who.kind != PRINCIPAL_DEVICE)
         return;
     unsigned device = (unsigned)(s->who.id[1] - '0'); /* d0 to d9 */
     snprintf(id, sizeof id, "d%u", device);
@@ -48,8 +56,9 @@ void check(struct world *w)
         for (struct table_node *node = table_next(sessions, NULL); node; node = table_next(sessions, node)) {
             const struct mqtt_session *s = CONTAINER(node, struct mqtt_session, place);
             holds(w, lobby_home(&w->lobbies[0], &s->who) == &w->lobbies[i]);
+            holds(w, s->number % LOOPS == (i + 1) % LOOPS);
             check_session(w, s);
-            present += s->present;
+            present += s->peer != NULL;
         }
     }
     for (size_t i = 0; i < LINES; i++)
@@ -58,7 +67,7 @@ void check(struct world *w)
     holds(w, counter_read(&w->counts.sessions_now) <= lines);
     holds(w, w->hellos >= w->byes);
     holds(w, w->refused <= w->told);
-    holds(w, counter_read(&w->counts.messages_refused) <= w->refused);
+    holds(w, counter_read(&w->counts.messages_refused) <= w->refused + lines); /* one that cannot be asked for is told to nobody */
 }
 
 /* ---- what happens */
@@ -75,7 +84,7 @@ static void world_acts(struct world *w)
     else if (die < 900)
         registry_answer(w);
     else if (die < 960)
-        mail_arrives(w);
+        station_turns(w, draw(w, LOOPS));
     else if (die < 975)
         w->mood = chance(w, 80) ? STORE_WELL : chance(w, 50) ? STORE_FULL : STORE_SLOW;
     else if (die < 978)

@@ -1,4 +1,4 @@
-/* The world that the fleet lives in: ports, the played store thread, the mail between loops. */
+/* The world that the fleet lives in: ports, the played store thread, the turns of loops. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet.h"
 
@@ -66,6 +66,14 @@ static void apply_errand(struct world *w, struct errand *e)
     }
 }
 
+/* As the floor is told: all loops, in the order of the commits, before the errands return. */
+static void tell_retained(struct world *w, const struct errand *e)
+{
+    for (const struct write *write = e->result.failed ? NULL : e->write; write; write = write->next)
+        for (size_t i = 0; i < LOOPS && write->kind == WRITE_RETAINED; i++)
+            must(!retained_put(w->lobbies[i].retained, write->as.retained));
+}
+
 void store_commit(struct world *w)
 {
     if (w->mood == STORE_SLOW || !w->waiting_count)
@@ -81,6 +89,7 @@ void store_commit(struct world *w)
         struct errand *e = w->waiting[i];
         if (w->mood == STORE_FULL && e->write)
             e->result.failed = &disk;
+        tell_retained(w, e);
         write_drop(e->write);
         e->write = NULL;
         w->returning[w->returning_count++] = e;
@@ -147,6 +156,7 @@ void device_delete(struct world *w, unsigned device)
     must(!apply_now(w, &write));
     w->enrolled[device] = false;
     w->lives[device]++;
+    store_return(w, SIZE_MAX); /* a loop hears what was kept before it hears of the deletion */
     for (size_t i = 0; i < LOOPS; i++)
         lobby_expel(&w->lobbies[i], write.as.device);
 }
@@ -172,25 +182,21 @@ void registry_answer(struct world *w)
     flow_resume(r, w->reader->get_device(w->reader, bytes_of_text(r->who->id), &device) ? &unknown : OK);
 }
 
-static err sim_carry(struct carrier *self, struct message *message)
+struct turn {
+    struct mail mail;
+    struct loop *loop;
+};
+
+static void stop(struct mail *mail)
 {
-    const struct loop_mail *mail = CONTAINER(self, struct loop_mail, carrier);
-    struct world *w = mail->world;
-    if (w->carried_count == CARRIED_MAX)
-        return &full;
-    w->carried[w->carried_count].to = LOOPS - 1 - mail->from; /* there are two */
-    w->carried[w->carried_count++].message = message_share(message);
-    return OK;
+    loop_stop(CONTAINER(mail, struct turn, mail)->loop);
 }
 
-void mail_arrives(struct world *w)
+void station_turns(struct world *w, size_t i)
 {
-    if (!w->carried_count)
-        return;
-    struct message *m = w->carried[0].message;
-    router_route(w->lobbies[w->carried[0].to].flow.router, m);
-    message_drop(m);
-    memmove(w->carried, w->carried + 1, --w->carried_count * sizeof *w->carried);
+    struct turn turn = {{.open = stop}, w->stations[i].loop};
+    mailbox_answer(loop_mailbox(turn.loop), &turn.mail);
+    must(!loop_run(turn.loop));
 }
 
 /* ---- who watches */
@@ -202,7 +208,7 @@ static void sim_outcome(struct tap *self, const struct request *r)
     w->refused += r->refused != OK;
     w->hellos += r->verb == VERB_HELLO && !r->refused;
     w->byes += r->verb == VERB_BYE && r->resource.len; /* without a resource it ends the presence alone */
-    holds(w, !r->waiting && !r->write_count && !r->remembering);
+    holds(w, !r->writes && !r->offers_out);
 }
 
 static void sim_report(struct reporter *self, const struct report *r)
@@ -228,20 +234,25 @@ static void open_store(struct world *w)
         device_enrol(w, i);
 }
 
-static void open_lobby(struct world *w, size_t i)
+static void open_station(struct world *w, size_t i)
 {
     struct quota_options rates = {.device_messages_per_s = 3, .operator_calls_per_s = 3, .address_calls_per_s = 20,
                                   .buckets_max = 8, .seed = w->seed};
-    w->carriers[i] = (struct loop_mail){{sim_carry}, w, i};
-    must(!quota_open(&rates, &w->clock, &w->quota[i]));
+    static const struct retained_limits retained = {.messages_max = 8, .bytes_max = 1000};
+    struct station *s = &w->stations[i];
+    struct router *router;
+    must(!loop_open(&w->clock, MAILBOX_MAX, &s->loop));
+    must(!quota_open(&rates, &w->clock, &s->quota));
+    must(!router_open(60, w->seed, &s->interests, &router)); /* fewer than all of them would like */
+    must(!dispatch_open(&(struct dispatch_options){s->loop, router, &s->interests, w->dispatches, LOOPS, i}, w->seed, &s->dispatch));
+    w->dispatches[i] = s->dispatch;
     w->all[i] = &w->lobbies[i];
     w->lobbies[i] = (struct lobby){
-        .loop = w->loop, .limits = &w->limits, .counts = &w->counts, .log = &w->log, .dice = &w->dice_port,
-        .reporter = &w->reporter, .all = w->all, .all_count = LOOPS,
-        .flow = {quota_limiter(w->quota[i]), policy_built_in(), &w->registry, &w->inspection.inspector, &w->recorder, NULL,
-                 &w->carriers[i].carrier, &w->tap}};
-    must(!router_open(40, w->seed, &w->lobbies[i].flow.router)); /* fewer than all of them would like */
-    must(!lobby_open(&w->lobbies[i]));
+        .loop = s->loop, .limits = &w->limits, .counts = &w->counts, .log = &w->log, .dice = &w->dice_port,
+        .reporter = &w->reporter, .shares = dispatch_shares(s->dispatch), .all = w->all, .all_count = LOOPS,
+        .flow = {quota_limiter(s->quota), policy_built_in(), &w->registry, &w->inspection.inspector, &w->recorder, router,
+                 dispatch_carrier(s->dispatch), &w->tap, &w->clock}};
+    must(!retained_open(&retained, w->seed, &w->lobbies[i].retained));
 }
 
 void world_open(struct world *w, uint64_t seed)
@@ -253,17 +264,23 @@ void world_open(struct world *w, uint64_t seed)
     w->dice_port.fill = sim_fill;
     w->now_ms = 1000;
     w->limits = (struct door_limits){
-        .connections_max = LINES, .packet_max = 4096, .subscriptions_max = 3, .queue_messages_max = 6, .queue_bytes_max = 1500,
+        .connections_max = LINES, .packet_max = 4096, .subscriptions_max = 3, .sessions_max = 40,
+        .queue = {.messages_max = 6, .bytes_max = 1500, .policy = (enum overflow_policy)(seed % 3)}, .queue_total_bytes = 20000, .expiry_max_s = 300,
         .receive_max = 4, .keep_alive_max_s = 120, .handshake_ms = 10000, .stall_ms = 30000};
     w->registry.identify = sim_identify;
     w->recorder.post = sim_post;
     w->tap.outcome = sim_outcome;
     w->reporter.report = sim_report;
     inspection_open(&w->inspection, &w->clock);
-    must(!loop_open(&w->clock, 16, &w->loop));
     open_store(w);
     for (size_t i = 0; i < LOOPS; i++)
-        open_lobby(w, i);
+        open_station(w, i);
+    for (size_t i = 0; i < LOOPS; i++)
+        must(!lobby_open(&w->lobbies[i]));
+    for (size_t i = 0; i < LOOPS; i++) {
+        w->lobbies[i].mqtt.next_number = 1 + i;
+        w->lobbies[i].mqtt.number_step = LOOPS;
+    }
     for (unsigned i = 0; i < LINES; i++)
         w->peers[i].device = i < 2 * DEVICES ? i / 2 : DEVICES + i - 2 * DEVICES;
 }
@@ -279,7 +296,26 @@ void world_settle(struct world *w)
 
 static bool something_waits(const struct world *w)
 {
-    return w->waiting_count || w->returning_count || w->asked_count || w->carried_count;
+    size_t mails = 0;
+    for (size_t i = 0; i < LOOPS; i++) {
+        struct mailbox_counts counts;
+        mailbox_read_counts(loop_mailbox(w->stations[i].loop), &counts);
+        mails += counts.waiting;
+    }
+    return w->waiting_count || w->returning_count || w->asked_count || mails;
+}
+
+static void finish_all(struct world *w)
+{
+    for (int still = 0; still < 3; still++) /* what a turn gathered is posted at its end */
+        do {
+            registry_answer(w);
+            store_commit(w);
+            store_return(w, 1);
+            for (size_t i = 0; i < LOOPS; i++)
+                station_turns(w, i);
+            w->now_ms++;
+        } while (something_waits(w));
 }
 
 /* What was acknowledged as kept is there until the end, unless the device was deleted. */
@@ -298,12 +334,7 @@ void world_close(struct world *w)
     w->mood = STORE_WELL;
     for (size_t i = 0; i < LINES; i++)
         fake_line_lose(&w->peers[i].line);
-    while (something_waits(w)) {
-        registry_answer(w);
-        mail_arrives(w);
-        store_commit(w);
-        store_return(w, 1);
-    }
+    finish_all(w);
     for (size_t i = 0; i < LINES; i++) {
         peer_listens(w, &w->peers[i]);
         fake_line_drop(&w->peers[i].line);
@@ -316,14 +347,22 @@ void world_close(struct world *w)
     holds(w, sent == w->published_heard);
     check_durable(w);
     for (size_t i = 0; i < LOOPS; i++) {
-        holds(w, !w->lobbies[i].sessions.count && !w->lobbies[i].roll.entries.count);
-        holds(w, !router_count(w->lobbies[i].flow.router));
+        holds(w, !w->lobbies[i].roll.entries.count);
         lobby_close(&w->lobbies[i]);
-        router_close(w->lobbies[i].flow.router);
         lobby_forget(&w->lobbies[i]);
-        quota_close(w->quota[i]);
+    }
+    for (size_t i = 0; i < LOOPS; i++)
+        (void)mailbox_deliver(loop_mailbox(w->stations[i].loop)); /* the members of shares have left */
+    for (size_t i = 0; i < LOOPS; i++) {
+        struct station *s = &w->stations[i];
+        holds(w, !router_count(w->lobbies[i].flow.router));
+        dispatch_close(s->dispatch);
+        retained_close(w->lobbies[i].retained);
+        router_close(w->lobbies[i].flow.router);
+        holds(w, !counter_read(&s->interests.live.total) && !counter_read(&s->interests.keeping.total));
+        quota_close(s->quota);
+        loop_close(s->loop);
     }
     w->reader->close(w->reader);
     memory_store_close(w->store);
-    loop_close(w->loop);
 }
