@@ -21,6 +21,7 @@ struct dispatch_options {
     const struct interests *interests; /* the router's */
     struct dispatch *const *all;       /* of every loop, this one too */
     size_t count, index;               /* of all, and this one's place in it */
+    struct counter *dropped;           /* raised for each delivery that another loop's full box could not take */
 };
 
 MUST err dispatch_open(const struct dispatch_options *options, uint64_t seed, struct dispatch **out); /* gives */

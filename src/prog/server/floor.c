@@ -68,7 +68,8 @@ static err station_open(struct floor *floor, struct station *s)
                                         .interests = &s->interests,
                                         .all = floor->dispatches,
                                         .count = o->loops,
-                                        .index = (size_t)(s - floor->stations)};
+                                        .index = (size_t)(s - floor->stations),
+                                        .dropped = &s->counts.carried_dropped};
     TRY(dispatch_open(&dispatch, seed(o->dice), &s->dispatch));
     TRY(retained_open(&o->retained, seed(o->dice), &s->retained));
     TRY(quota_open(&quota, o->clock, &s->quota));
@@ -155,7 +156,6 @@ err floor_open(const struct floor_options *options, struct floor **out)
     floor->audiences.of = audience_of;
     api_streams_open(&floor->streams, options->clock);
     floor_board_open(&floor->board, floor->lobbies, options->loops);
-    floor->counts[options->loops] = &floor->relayed;
     *out = floor;
     for (size_t i = 0; i < options->loops; i++)
         floor->counts[i] = &floor->stations[i].counts;
@@ -193,7 +193,7 @@ void floor_tell_counts(const struct floor *floor, struct metric_rows *rows)
     struct latency_sum turns = {.count = 0};
     for (size_t i = 0; i < floor->options.loops; i++)
         latency_sum_add(&turns, loop_turns(floor->stations[i].loop));
-    door_counts_tell(floor->counts, floor->options.loops + 1, rows);
+    door_counts_tell(floor->counts, floor->options.loops, rows);
     rows->latency(rows, &turn, &turns);
 }
 

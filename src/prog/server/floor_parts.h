@@ -46,8 +46,7 @@ struct floor {
     struct lobby *lobbies[FLOOR_LOOPS_MAX];
     struct dispatch *dispatches[FLOOR_LOOPS_MAX];
     struct floor_board board;
-    struct door_counts relayed;                            /* what the store thread counts */
-    const struct door_counts *counts[FLOOR_LOOPS_MAX + 1]; /* of all stations, then `relayed` */
+    const struct door_counts *counts[FLOOR_LOOPS_MAX]; /* of all stations */
     struct station stations[];
 };
 

@@ -75,6 +75,7 @@ static void proxy_deliver(struct subscription *self, struct message *message)
         mailbox_answer(loop_mailbox(to->options.loop), &m->mail);
         return;
     }
+    counter_raise(p->here->options.dropped, 1);
     message_drop(message);
     mem_drop(m);
 }
