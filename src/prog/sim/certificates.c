@@ -68,7 +68,7 @@ static err context(const struct run_wishes *how, SSL_CTX **out)
 /* A key and a certificate that it signed itself: well made, and of nobody that a server knows. */
 static err forge(struct squad *squad)
 {
-    EVP_PKEY *key = squad->foreign_key = EVP_EC_gen("P-256");
+    EVP_PKEY *key = squad->foreign_key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
     X509 *leaf = squad->foreign_leaf = X509_new();
     X509_NAME *name = leaf ? X509_get_subject_name(leaf) : NULL;
     if (!key || !name || !X509_set_version(leaf, X509_VERSION_3) || !ASN1_INTEGER_set(X509_get_serialNumber(leaf), 1) ||
