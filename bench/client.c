@@ -88,7 +88,8 @@ static void begin_tls(struct clients *all, struct client *c)
 {
     c->ssl = insist(SSL_new(all->identities[c->number % all->how.devices]));
     SSL_set_app_data(c->ssl, c);
-    if (!SSL_set_fd(c->ssl, c->fd) || !SSL_set_tlsext_host_name(c->ssl, "localhost") ||
+    if (!SSL_set_fd(c->ssl, c->fd) ||
+        !SSL_ctrl(c->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t) "localhost") ||
         !SSL_set1_host(c->ssl, "localhost"))
         give_up("TLS cannot begin");
     if (c->session)

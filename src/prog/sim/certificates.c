@@ -134,13 +134,19 @@ static err show(struct unit *u, enum mischief_certificate which)
     return SSL_use_certificate(u->ssl, leaf) == 1 && SSL_use_PrivateKey(u->ssl, key) == 1 ? OK : &bad_pem;
 }
 
+/* The SNI. What SSL_set_tlsext_host_name does, without its cast. */
+static long name_server(SSL *ssl, const char *host)
+{
+    return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)host);
+}
+
 err certificates_dress(struct unit *u)
 {
     const struct mischief *mischief = part_mischief(u);
     enum mischief_certificate which = mischief ? mischief->certificate : CERTIFICATE_OWN;
     u->ssl = SSL_new(which == CERTIFICATE_OWN ? u->squad->ctx : u->squad->naked);
     if (!u->ssl || !SSL_set_app_data(u->ssl, u) || !SSL_set_fd(u->ssl, u->watcher.fd) ||
-        !SSL_set_tlsext_host_name(u->ssl, u->squad->how->host) || !SSL_set1_host(u->ssl, u->squad->how->host))
+        !name_server(u->ssl, u->squad->how->host) || !SSL_set1_host(u->ssl, u->squad->how->host))
         return &no_tls;
     if (u->ticket && !mischief)
         (void)SSL_set_session(u->ssl, u->ticket);
