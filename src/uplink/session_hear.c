@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "uplink/session_parts.h"
 
+#include "base/text.h"
+
 const struct fault session_other_version = {ERR_UNSUPPORTED, "uplink: the server does not speak this version of MQTT"};
 const struct fault session_dismissed = {ERR_CLOSED, "uplink: the server ended the session"};
 const struct fault session_deferred = {ERR_FULL, "uplink: the server cannot take messages now"};
@@ -160,8 +162,9 @@ static err pass_over(struct session *s)
         return &more;
     s->counts->arrived++;
     s->counts->oversized++;
-    log_line(s->options->log, LOG_ERROR, "a message is too large and is lost", "topic=\"%.*s\" bytes=%zu most=%u",
-             (int)topic.len, (const char *)topic.at, frame.size, s->options->packet_max);
+    if (s->counts->oversized == 1 && utf8_valid(topic)) /* how many more there are is counted */
+        log_line(s->options->log, LOG_ERROR, "a message is too large and is lost", "topic=\"%.*s\" bytes=%zu most=%u",
+                 (int)topic.len, (const char *)topic.at, frame.size, s->options->packet_max);
     s->skip = frame.size;
     if (!(frame.flags & 6) || s->deaf)
         return OK;
