@@ -230,6 +230,11 @@ def test_rules_that_are_gone_are_unsubscribed(place):
 
 def test_a_full_queue_stops_the_source_and_loses_nothing(place):
     here = place(mappings='queue: {out: 64KiB, full: refuse}\nmappings: [{direction: out, filter: "plant/#"}]\n')
+    here.remote.start()
+    with here.remote.client("b", clean=False, properties=SESSION_EXPIRY) as theirs:
+        theirs.subscribe("plant/#", qos=1)  # before the bridge may bring anything
+    here.remote.wait_at_rest()
+    here.remote.kill()
     here.local.start()
     here.bridge.start()
     place_in_log = here.bridge.wait_log("connected. side=local")
@@ -238,7 +243,6 @@ def test_a_full_queue_stops_the_source_and_loses_nothing(place):
     here.bridge.wait_log("no more is taken", place_in_log)
     here.remote.start()
     with here.remote.client("b", clean=False, properties=SESSION_EXPIRY) as theirs:
-        theirs.subscribe("plant/#", qos=1)
         seen = []
         while len(set(seen)) < count:
             seen.append(int(next_message(theirs).payload.split()[0]))
@@ -341,13 +345,7 @@ def kill_at_rest(here, broker):
     acknowledged to the bridge; no bridge can mend that. It is killed when it has written what it was given, while the
     bridge is stopped in the middle of whatever it was doing."""
     here.bridge.process.send_signal(signal.SIGSTOP)
-    before = [broker.database()]
-
-    def at_rest():
-        before.append(broker.database())
-        return len(before) > 5 and len(set(before[-5:])) == 1
-
-    wait_until(at_rest, "mosquitto has written its database")
+    broker.wait_at_rest()
     broker.kill()
     here.bridge.process.send_signal(signal.SIGCONT)
 

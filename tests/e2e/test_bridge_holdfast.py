@@ -146,13 +146,7 @@ def test_each_of_the_three_is_killed_at_random(row):
         for one in senders:
             one.resting = True
         row.bridge.process.send_signal(signal.SIGSTOP)
-        times = []
-
-        def at_rest():
-            times.append(row.remote.database())
-            return len(times) > 5 and len(set(times[-5:])) == 1
-
-        wait_until(at_rest, "mosquitto has written its database")
+        row.remote.wait_at_rest()
         row.remote.kill()
         row.bridge.process.send_signal(signal.SIGCONT)
         for one in senders:

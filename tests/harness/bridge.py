@@ -95,10 +95,15 @@ class Broker:
         if self.process and self.process.poll() is None:
             self.kill()
 
-    def database(self):
-        """When it was written last."""
-        path = self.folder / "mosquitto.db"
-        return path.stat().st_mtime_ns if path.exists() else 0
+    def wait_at_rest(self):
+        """Until what it was given is in its database, which it writes behind its acknowledgements."""
+        path, times = self.folder / "mosquitto.db", []
+
+        def at_rest():
+            times.append(path.stat().st_mtime_ns if path.exists() else None)
+            return len(times) > 5 and len(set(times[-5:])) == 1
+
+        wait_until(at_rest, "mosquitto has written its database")
 
     def client(self, client_id="", **options):
         stream = socket.create_connection(("127.0.0.1", self.plain_port), PATIENCE_S)
@@ -159,8 +164,8 @@ class Bridge:
             return after + found.end()
 
     def wait_connected(self, after=0):
-        """Both sides."""
-        ends = [self.wait_log(rf'event="?connected"? side={side}', after) for side in ("local", "remote")]
+        """Both sides, with what they subscribe: before that, what is published there is not for the bridge."""
+        ends = [self.wait_log(rf'event="subscribed" side={side}', after) for side in ("local", "remote")]
         return max(ends)
 
     def end(self, number=signal.SIGTERM):

@@ -81,8 +81,11 @@ static void granted(struct link_owner *self, size_t filter, enum mqtt_reason rea
 {
     struct side *s = CONTAINER(self, struct side, owner);
     s->refused_filters += reason >= MQTT_UNSPECIFIED_ERROR;
-    if (filter + 1 == s->subscriptions.today.count) /* what is unsubscribed was said before, and answered before */
-        IGNORE(subscriptions_settled(&s->subscriptions));
+    if (filter + 1 < s->subscriptions.today.count)
+        return;
+    IGNORE(subscriptions_settled(&s->subscriptions)); /* what is unsubscribed was said before, and answered before */
+    log_line(s->bridge->log, s->refused_filters ? LOG_WARN : LOG_INFO, "subscribed", "side=%s filters=%zu refused=%zu",
+             names[s->name], s->subscriptions.today.count, s->refused_filters);
 }
 
 /* ---- Opening */
