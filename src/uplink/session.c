@@ -189,7 +189,11 @@ static err next_record(struct session *s, struct spool_record *out)
     uint64_t held = s->held;
     s->held = 0;
     err e = held ? spool_find(s->options->spool, held, out) : spool_next(s->options->spool, out);
-    return held && err_is(e, ERR_ABSENT) ? spool_next(s->options->spool, out) : e;
+    if (held && err_is(e, ERR_ABSENT))
+        return spool_next(s->options->spool, out);
+    if (e && held)
+        s->held = held; /* the disk failed: without it those behind would overtake it */
+    return e;
 }
 
 static err send_records(struct session *s)
