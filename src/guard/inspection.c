@@ -51,11 +51,12 @@ static const struct promise {
     {"twin/reported", NULL, inspect_reported},
 };
 
-static err inspect_publish(struct request *r, int64_t now_us)
+static err inspect_publish(struct request *r, const struct clock *clock)
 {
     struct device_topic topic;
     if (!topic_is_device(r->resource, &topic))
         return OK;
+    int64_t now_us = wall_us(clock);
     for (size_t i = 0; i < sizeof promises / sizeof *promises; i++) {
         const struct promise *p = &promises[i];
         if (bytes_is(topic.rest, p->topic) || (p->below && bytes_starts(topic.rest, p->below)))
@@ -92,13 +93,13 @@ static err inspect_session(struct request *r, int64_t now_us)
 
 static err inspect(struct inspector *self, struct request *r)
 {
-    int64_t now_us = wall_us(CONTAINER(self, struct inspection, inspector)->clock);
+    const struct clock *clock = CONTAINER(self, struct inspection, inspector)->clock;
     switch (r->verb) {
     case VERB_HELLO:
     case VERB_BYE:
-        return inspect_session(r, now_us);
+        return inspect_session(r, wall_us(clock));
     case VERB_PUBLISH:
-        return inspect_publish(r, now_us);
+        return inspect_publish(r, clock);
     case VERB_WATCH:
     case VERB_CALL:
     case VERBS:
