@@ -6,6 +6,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/loop.h"
 
+#include "base/list.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@ struct own_watcher {
 
 struct loop {
     const struct clock *clock;
+    struct clock turn_clock;
     int epoll;
     struct mailbox *mailbox;
     struct own_watcher mail, stop;
@@ -77,12 +79,23 @@ static err open_parts(struct loop *loop, size_t mailbox_max)
     return loop_watch(loop, &loop->stop.watcher, EPOLLIN);
 }
 
+static int64_t turn_wall_us(const struct clock *self)
+{
+    return wall_us(CONTAINER(self, struct loop, turn_clock)->clock);
+}
+
+static int64_t turn_now_ms(const struct clock *self)
+{
+    return loop_now_ms(CONTAINER(self, struct loop, turn_clock));
+}
+
 err loop_open(const struct clock *clock, size_t mailbox_max, struct loop **out)
 {
     struct loop *loop = MEM_NEW(struct loop);
     if (!loop)
         return &no_memory;
     loop->clock = clock;
+    loop->turn_clock = (struct clock){turn_wall_us, turn_now_ms};
     atomic_init(&loop->stopping, false);
     atomic_init(&loop->busy_since_ms, 0);
     loop->epoll = loop->stop.watcher.fd = -1;
@@ -141,6 +154,11 @@ const struct latency *loop_turns(const struct loop *loop)
 const struct clock *loop_clock(const struct loop *loop)
 {
     return loop->clock;
+}
+
+const struct clock *loop_turn_clock(const struct loop *loop)
+{
+    return &loop->turn_clock;
 }
 
 struct mailbox *loop_mailbox(struct loop *loop)

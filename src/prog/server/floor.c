@@ -72,7 +72,7 @@ static err station_open(struct floor *floor, struct station *s)
                                         .dropped = &s->counts.carried_dropped};
     TRY(dispatch_open(&dispatch, seed(o->dice), &s->dispatch));
     TRY(retained_open(&o->retained, seed(o->dice), &s->retained));
-    TRY(quota_open(&quota, o->clock, &s->quota));
+    TRY(quota_open(&quota, loop_turn_clock(s->loop), &s->quota));
     TRY(session_table_open(seed(o->dice), &s->sessions));
     TRY(clerk_loop_recorder(o->clerk, s->loop, &s->recorder));
     inspection_open(&s->inspection, o->clock);
