@@ -109,16 +109,17 @@ static enum mqtt_reason acknowledge(struct mqtt_peer *to, const struct publicati
 }
 
 /* The exchange of a QoS 2 message belongs to the session: when its connection was lost meanwhile and the client is
- * back, the new one hears of it. */
+ * back and has asked again, the new one hears of it. */
 static void received(struct publication *p)
 {
     struct mqtt_session *s = p->session;
+    bool asked = inbox_asked(&s->inbox, p->packet_id);
     if (p->request.refused)
         inbox_remove(&s->inbox, p->packet_id);
     else if (inbox_put(&s->inbox, p->packet_id, INBOX_RECEIVED))
         return; /* it is there already, so this needs no memory */
     struct mqtt_peer *now = s->peer;
-    if (now && now != p->peer && now->phase == PEER_OPEN && is_refused(acknowledge(now, p)) &&
+    if (asked && now && now != p->peer && now->phase == PEER_OPEN && is_refused(acknowledge(now, p)) &&
         now->version == MQTT_3_1_1)
         mqtt_bye(now, MQTT_UNSPECIFIED_ERROR, "");
 }
