@@ -23,6 +23,10 @@ unsigned long mem_trial(unsigned long fail_at)
     return seen;
 }
 
+/* What is small comes from the thread's cache, which glibc's calloc passes by; what is large may come zeroed from the
+ * kernel. */
+enum { SMALL_MAX = 1024 };
+
 static bool trial_says_no(void)
 {
     return ++trial.seen == trial.fail_at;
@@ -33,7 +37,10 @@ void *mem_take(size_t count, size_t size)
     size_t bytes;
     if (trial_says_no() || __builtin_mul_overflow(count, size, &bytes))
         return NULL;
-    return calloc(count ? count : 1, size ? size : 1);
+    if (bytes > SMALL_MAX)
+        return calloc(count, size);
+    void *taken = malloc(bytes ? bytes : 1);
+    return taken ? memset(taken, 0, bytes ? bytes : 1) : NULL;
 }
 
 void *mem_grow(void *old, size_t count, size_t size)
