@@ -56,7 +56,7 @@ static uint16_t window(const struct mqtt_peer *p)
 
 static bool has_expired(const struct mqtt_session *s, const struct message *m)
 {
-    return m->expires_us && m->expires_us <= wall_us(loop_clock(s->lobby->loop));
+    return m->expires_us && m->expires_us <= wall_us(s->lobby->flow.clock);
 }
 
 static bool can_send(const struct mqtt_session *s)
@@ -86,7 +86,7 @@ static void released(struct mqtt_note *note, err failed)
 static void release(struct mqtt_session *s, uint64_t number)
 {
     struct write w = {.kind = WRITE_RELEASED,
-                      .now_us = wall_us(loop_clock(s->lobby->loop)),
+                      .now_us = wall_us(s->lobby->flow.clock),
                       .as.delivery = {.session = s->number, .number = number}};
     if (!s->kept) {
         if (outbox_released(&s->outbox, number))
@@ -247,7 +247,7 @@ static void keep_first(struct mqtt_session *s, const struct mqtt_gift *gift)
         mqtt_count_dropped(s, "its queue was full: a message was dropped");
         return;
     }
-    struct write *w = write_deliveries(gift->message, &delivery, 1, wall_us(loop_clock(s->lobby->loop)));
+    struct write *w = write_deliveries(gift->message, &delivery, 1, wall_us(s->lobby->flow.clock));
     if (mqtt_journal(s, w, &(struct mqtt_note){.done = given, .number = delivery.number}))
         return;
     outbox_cancel(&s->outbox, delivery.number);

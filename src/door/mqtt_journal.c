@@ -52,7 +52,7 @@ bool mqtt_journal(struct mqtt_session *s, struct write *write, const struct mqtt
 void mqtt_journal_delivered(struct mqtt_session *s, uint64_t number)
 {
     struct write w = {.kind = WRITE_DELIVERED,
-                      .now_us = wall_us(loop_clock(s->lobby->loop)),
+                      .now_us = wall_us(s->lobby->flow.clock),
                       .as.delivery = {.session = s->number, .number = number}};
     if (s->kept)
         (void)mqtt_journal(s, write_plain(&w), NULL);
@@ -67,5 +67,5 @@ struct write *mqtt_record(const struct mqtt_session *s, int64_t left_us)
                                    .left_us = left_us,
                                    .will = s->will,
                                    .will_delay_s = s->will_delay_s};
-    return write_client(&record, wall_us(loop_clock(s->lobby->loop)));
+    return write_client(&record, wall_us(s->lobby->flow.clock));
 }

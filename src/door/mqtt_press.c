@@ -49,7 +49,7 @@ static err properties(struct mqtt_peer *p, const struct mqtt_leaf *leaf, struct 
         to->present |= MQTT_HAS(SUBSCRIPTION_ID);
     }
     if (m->expires_us) { /* what is left of it (3.3.2-6); one that is over was passed over before */
-        int64_t left_us = m->expires_us - wall_us(loop_clock(p->lobby->loop));
+        int64_t left_us = m->expires_us - wall_us(p->lobby->flow.clock);
         to->message_expiry = left_us > 0 ? (uint32_t)((left_us + US - 1) / US) : 0;
         to->present |= MQTT_HAS(MESSAGE_EXPIRY);
     }

@@ -185,7 +185,7 @@ struct message *mqtt_message(struct mqtt_session *s, const struct mqtt_publish *
         parts.properties = from->block;
     }
     if (from->present & MQTT_HAS(MESSAGE_EXPIRY))
-        parts.expires_us = wall_us(loop_clock(s->lobby->loop)) + (int64_t)from->message_expiry * US;
+        parts.expires_us = wall_us(s->lobby->flow.clock) + (int64_t)from->message_expiry * US;
     return message_make(&parts);
 }
 
@@ -193,7 +193,7 @@ struct message *mqtt_message(struct mqtt_session *s, const struct mqtt_publish *
 static err keep_with(struct publication *p)
 {
     struct mqtt_session *s = p->session;
-    int64_t now_us = wall_us(loop_clock(s->lobby->loop));
+    int64_t now_us = wall_us(s->lobby->flow.clock);
     if (p->message->retain) {
         TRY(retained_admits(s->lobby->retained, p->message));
         TRY(request_remember(&p->request, write_retained(p->message, now_us)));
@@ -344,7 +344,7 @@ static void forget(struct mqtt_peer *peer, uint16_t packet_id)
 {
     struct mqtt_session *s = peer->session;
     struct write w = {.kind = WRITE_RECEIVED_DELETE,
-                      .now_us = wall_us(loop_clock(s->lobby->loop)),
+                      .now_us = wall_us(s->lobby->flow.clock),
                       .as.received = {.session = s->number, .packet_id = packet_id}};
     if (!s->kept) {
         inbox_remove(&s->inbox, packet_id);

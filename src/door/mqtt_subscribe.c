@@ -170,7 +170,7 @@ static void give_retained(struct mqtt_session *s, const struct client_watch *how
 {
     struct lobby *lobby = s->lobby;
     struct retained_gift g = {.visitor = {give}, .session = s, .how = how};
-    retained_match(lobby->retained, how->filter, wall_us(loop_clock(lobby->loop)), &g.visitor);
+    retained_match(lobby->retained, how->filter, wall_us(lobby->flow.clock), &g.visitor);
 }
 
 static void take_back(struct mqtt_session *s, struct bytes filter)
@@ -279,7 +279,7 @@ static err keep(struct mqtt_asking *a, struct write *w)
 
 static int64_t now_us(const struct mqtt_asking *a)
 {
-    return wall_us(loop_clock(a->session->lobby->loop));
+    return wall_us(a->session->lobby->flow.clock);
 }
 
 /* ---- SUBSCRIBE */

@@ -40,6 +40,7 @@ struct loop {
     bool running;
     atomic_bool stopping; /* lock-free, so that a signal handler may set it */
     int64_t now_ms;       /* valid while running */
+    int64_t wall_us;      /* of the present turn, once somebody asked; 0: nobody did */
     atomic_int_least64_t busy_since_ms;
     int64_t least_ms; /* the shortest time of a timer: 1 while timers fire, so that firing them ends */
 
@@ -81,7 +82,12 @@ static err open_parts(struct loop *loop, size_t mailbox_max)
 
 static int64_t turn_wall_us(const struct clock *self)
 {
-    return wall_us(CONTAINER(self, struct loop, turn_clock)->clock);
+    struct loop *loop = CONTAINER(self, struct loop, turn_clock);
+    if (!loop->running)
+        return wall_us(loop->clock);
+    if (!loop->wall_us)
+        loop->wall_us = wall_us(loop->clock);
+    return loop->wall_us;
 }
 
 static int64_t turn_now_ms(const struct clock *self)
@@ -365,6 +371,7 @@ static err turn(struct loop *loop)
     if (count < 0 && errno != EINTR)
         return &no_epoll;
     loop->now_ms = monotonic_ms(loop->clock);
+    loop->wall_us = 0;
     atomic_store_explicit(&loop->busy_since_ms, loop->now_ms, memory_order_relaxed);
     loop->event_count = count < 0 ? 0 : count;
     begin_turn(loop);

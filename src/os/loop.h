@@ -59,9 +59,10 @@ int64_t loop_turn_ms(const struct loop *loop); /* how long the present turn take
 /* From any thread: since when the loop has been in its present turn, by its clock; 0 while it sleeps or does not run. A
  * turn that does not end is a watcher that blocks. */
 int64_t loop_busy_since_ms(const struct loop *loop);
-/* From any thread: how long its turns took, from waking up to the end, in whole milliseconds. Lends for the loop's life. */
+/* From any thread: how long its turns took, from waking up to the end, in whole milliseconds. Lends for the loop's
+ * life. */
 const struct latency *loop_turns(const struct loop *loop);
 const struct clock *loop_clock(const struct loop *loop);
-/* Its monotonic time is that of the turn, as loop_now_ms: for what asks often. For the loop's own thread; lends. */
+/* Its times are read once per turn: for what asks often. For the loop's own thread; lends. */
 const struct clock *loop_turn_clock(const struct loop *loop);
 struct mailbox *loop_mailbox(struct loop *loop); /* lends for the loop's life */

@@ -129,7 +129,7 @@ static err station_furnish(struct station *s, const struct floor_doors *doors)
                  .router = s->router,
                  .carrier = dispatch_carrier(s->dispatch),
                  .tap = &s->witness.tap,
-                 .clock = o->clock},
+                 .clock = loop_turn_clock(s->loop)},
     };
     return lobby_open(&s->lobby);
 }
