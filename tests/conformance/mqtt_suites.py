@@ -26,7 +26,7 @@ import subprocess
 import sys
 import threading
 
-from known_errors import KNOWN
+from known_errors import known
 
 HERE = pathlib.Path(__file__).resolve().parent
 SILENCE_S = 75     # the longest test that is well waits 20 s for a keep-alive
@@ -92,22 +92,18 @@ def run_driver(suite, place, host, port, results):
             begun = said["test"] if said["outcome"] == "begun" else None
             if not begun:
                 results[said["test"]] = (said["outcome"], said["detail"])
-                yield_result(suite, said["test"], results)
+                tell(suite, said["test"], results)
         status = process.wait()
     if begun or status:
         results[begun or "(driver)"] = ("failed", f"the driver ended with {status}: " + " ".join(errors[-3:]))
     return begun
 
 
-def known_of(suite, test):
-    return KNOWN.get((suite.name, test))
-
-
-def yield_result(suite, test, results):
+def tell(suite, test, results):
     """The line of one test; a known error of the suite is marked in the results too."""
     outcome, detail = results[test]
-    if outcome == "failed" and known_of(suite, test):
-        why, clause = known_of(suite, test)
+    if outcome == "failed" and (row := known(suite.name, test)):
+        why, clause = row
         results[test] = outcome, detail = "suite error", f"{why}. {clause}"
     print(f"{outcome:11}  {suite.name}  {test}" + (f"  ({detail})" if detail else ""), flush=True)
 
@@ -115,9 +111,9 @@ def yield_result(suite, test, results):
 def run_suite(suite, place, host, port):
     results = {}
     while stuck := run_driver(suite, place, host, port, results):
-        yield_result(suite, stuck, results)
+        tell(suite, stuck, results)
     if "(driver)" in results:
-        yield_result(suite, "(driver)", results)
+        tell(suite, "(driver)", results)
     return results
 
 

@@ -113,7 +113,7 @@ def test_filters_of_many_levels(broker):
         answer = one.read()
         if answer.kind == 14:
             one = broker.peer()
-    speaker.publish("a/" * 50 + "b", "x", 1)
+    speaker.publish("a/" * 20 + "b", "x", 1)
     broker.peer().ping()
 
 
@@ -164,11 +164,11 @@ def test_unsubscribing(two):
 def test_many_filters_in_one_packet(two):
     """3.8.4-5, 3.8.4-6: as if they had come one by one, and one reason for each"""
     topic = unique("many")
-    filters = [(f"{topic}/{number}", number % 3) for number in range(500)]
-    assert two.listener.subscribe(*filters) == [number % 3 for number in range(500)]
-    for number in (0, 1, 499):
+    filters = [(f"{topic}/{number}", number % 3) for number in range(200)]
+    assert two.listener.subscribe(*filters) == [number % 3 for number in range(200)]
+    for number in (0, 1, 199):
         two.speaker.publish(f"{topic}/{number}", str(number), 2)
-    assert sorted(two.payloads()) == ["0", "1", "499"]
+    assert sorted(two.payloads()) == ["0", "1", "199"]
     assert set(two.listener.unsubscribe(*[name for name, _ in filters])) == {SUCCESS}
 
 
