@@ -52,13 +52,17 @@ struct tls_options {
     uint32_t ticket_life_s;        /* at most TICKET_LIFE_MAX_S, and never longer than the client's certificate */
 };
 
-enum { TICKET_LIFE_MAX_S = 7 * 86400 }; /* RFC 8446, 4.6.1 */
+enum {
+    TICKET_LIFE_MAX_S = 7 * 86400, /* RFC 8446, 4.6.1 */
+    TICKET_KEYS = 4,               /* the current one, and those before */
+};
 
-/* The keys that session tickets are sealed with (RFC 5077, 4: AES-256 and HMAC-SHA-256): the current one, and the one
- * before, which still opens. Contexts share them, so that tickets outlive a new certificate; they never leave memory,
+/* The keys that session tickets are sealed with (RFC 5077, 4: AES-256 and HMAC-SHA-256): the current one, and those
+ * before, which still open. Contexts share them, so that tickets outlive a new certificate; they never leave memory,
  * so that tickets do not outlive the process. For any thread. TLS 1.3 only, always with a fresh key exchange. */
 MUST err tls_tickets_open(const struct dice *dice, struct tls_tickets **out); /* borrows dice; gives */
-/* A new current key; what the one before the last sealed is void. Rotate once in a ticket's life at least. */
+/* A new current key; what the oldest sealed is void. With TICKET_KEYS - 1 rotations in a ticket's life each ticket
+ * opens for all of it. */
 void tls_tickets_rotate(struct tls_tickets *tickets, const struct dice *dice);
 struct tls_tickets *tls_tickets_share(struct tls_tickets *tickets); /* one more holder; from any thread */
 void tls_tickets_drop(struct tls_tickets *tickets); /* one holder less; wipes with the last. NULL is fine */

@@ -22,12 +22,12 @@ struct ticket_key {
     uint8_t name[NAME_SIZE], cipher[KEY_SIZE], mac[KEY_SIZE];
 };
 
-enum { CURRENT, PREVIOUS, KEYS };
+enum { CURRENT }; /* and behind it those before, the newest first */
 
 struct tls_tickets {
     struct holders holders;
     pthread_mutex_t lock; /* of keys */
-    struct ticket_key keys[KEYS];
+    struct ticket_key keys[TICKET_KEYS];
     EVP_CIPHER *cipher;
 };
 
@@ -46,7 +46,7 @@ err tls_tickets_open(const struct dice *dice, struct tls_tickets **out)
     holders_open(&tickets->holders);
     (void)pthread_mutex_init(&tickets->lock, NULL); /* cannot fail with these attributes */
     tickets->cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
-    for (int i = 0; i < KEYS; i++) /* the one before is nobody's */
+    for (int i = 0; i < TICKET_KEYS; i++) /* those before are nobody's */
         make_key(dice, &tickets->keys[i]);
     if (!tickets->cipher) {
         ERR_clear_error();
@@ -62,7 +62,7 @@ void tls_tickets_rotate(struct tls_tickets *tickets, const struct dice *dice)
     struct ticket_key fresh;
     make_key(dice, &fresh);
     pthread_mutex_lock(&tickets->lock);
-    tickets->keys[PREVIOUS] = tickets->keys[CURRENT];
+    memmove(&tickets->keys[CURRENT + 1], &tickets->keys[CURRENT], (TICKET_KEYS - 1) * sizeof *tickets->keys);
     tickets->keys[CURRENT] = fresh;
     pthread_mutex_unlock(&tickets->lock);
     mem_wipe(&fresh, sizeof fresh);
@@ -89,7 +89,7 @@ static bool pick_key(struct tls_tickets *tickets, const uint8_t *name, struct ti
 {
     bool found = false;
     pthread_mutex_lock(&tickets->lock);
-    for (int i = 0; i < KEYS && !found; i++) {
+    for (int i = 0; i < TICKET_KEYS && !found; i++) {
         found = !name || memcmp(tickets->keys[i].name, name, NAME_SIZE) == 0;
         if (found)
             *out = tickets->keys[i];

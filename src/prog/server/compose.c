@@ -6,7 +6,6 @@
 #include "base/text.h"
 #include "crypto/certificate.h"
 #include "crypto/digest.h"
-#include "crypto/key.h"
 #include "os/clock.h"
 #include "os/socket.h"
 #include "prog/server/console_assets.h"
@@ -26,7 +25,6 @@ enum {
     CHAIN_MAX = 65536,
     DESK_WAITING_MAX = 4096,
     QUOTA_BUCKETS_MAX = 100000,
-    US = 1000000,
 };
 
 /* ---- before the sandbox */
@@ -94,72 +92,6 @@ static err take_root(struct server *s)
     return failed;
 }
 
-static void drop_contexts(struct tls_context *contexts[PORTS])
-{
-    for (size_t i = 0; i < PORTS; i++)
-        tls_context_drop(contexts[i]);
-}
-
-/* All new or all old. */
-static err take_contexts(struct server *s, const struct tls_options *common)
-{
-    static const struct {
-        enum port port;
-        enum tls_peer peer;
-        const char *alpn;
-    } rows[] = {
-        {PORT_MQTT, TLS_PEER_REQUIRED, ""},
-        {PORT_HTTP, TLS_PEER_ASKED, "http/1.1"},
-        {PORT_MQTT_WEBSOCKET, TLS_PEER_REQUIRED, "http/1.1"},
-    };
-    struct tls_context *made[PORTS] = {NULL};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct tls_options options = *common;
-        options.peer = rows[i].peer;
-        options.alpn = rows[i].alpn;
-        err failed = tls_context_server(&options, &made[rows[i].port]);
-        if (failed) {
-            drop_contexts(made);
-            return failed;
-        }
-    }
-    drop_contexts(s->tls);
-    for (size_t i = 0; i < PORTS; i++)
-        s->tls[i] = made[i];
-    return OK;
-}
-
-err server_renew_tls(struct server *s)
-{
-    SCOPED(buffer_drop) struct buffer public_key = {.max = CERTIFICATE_MAX};
-    SCOPED(buffer_drop) struct buffer chain = {.max = CHAIN_MAX};
-    SCOPED(buffer_wipe) struct buffer key_pem = {.max = KEY_PEM_MAX};
-    SCOPED(key_drop_scoped) struct key *key = NULL;
-    struct issued issued = {.certificate = {.max = CERTIFICATE_MAX}};
-    struct issuer *issuer = keeper_client_issuer(s->keeper);
-    uint32_t life_s = (uint32_t)s->settings->server_certificate_life;
-    TRY(key_generate(KEY_P256, &key));
-    TRY(key_put_public(key, &public_key));
-    TRY(key_put_pem(key, &key_pem));
-    TRY(issuer->issue(
-        issuer,
-        &(struct issue_order){.profile = PROFILE_SERVER, .public_key = buffer_view(&public_key), .lifetime_s = life_s},
-        &issued));
-    err failed = certificate_put_pem(buffer_view(&issued.certificate), &chain);
-    buffer_drop(&issued.certificate);
-    put_bytes(&chain, buffer_view(&s->chain_pem));
-    TRY(failed);
-    TRY(buffer_finish(&chain));
-    TRY(take_contexts(s, &(struct tls_options){.chain_pem = buffer_view(&chain),
-                                               .key_pem = buffer_view(&key_pem),
-                                               /* With the issuing certificate: EST gives devices their own one alone
-                                                * (RFC 7030, 4.2.3), and many show no more than that. */
-                                               .anchors_pem = buffer_view(&s->chain_pem)}));
-    int64_t now_us = wall_us(machine_clock());
-    s->tls_renew_us = now_us + (issued.expires_us - now_us) / 3 * 2;
-    return OK;
-}
-
 err server_prepare(struct server *s, const struct server_settings *settings)
 {
     s->settings = settings;
@@ -170,7 +102,11 @@ err server_prepare(struct server *s, const struct server_settings *settings)
     TRY(take_assets(s));
     TRY(keeper_client_open(SERVER_KEEPER, KEEPER_WAIT_MS, &s->chain_pem, &s->keeper));
     TRY(take_root(s));
-    return server_renew_tls(s);
+    return port_tls_open(&s->tls, &(struct port_tls_options){.settings = settings,
+                                                             .issuer = keeper_client_issuer(s->keeper),
+                                                             .chain_pem = buffer_view(&s->chain_pem),
+                                                             .clock = machine_clock(),
+                                                             .dice = machine_dice()});
 }
 
 /* ---- within the sandbox */
@@ -317,7 +253,7 @@ static err open_doors(struct server *s)
     if (!failed)
         failed = floor_start(s->floor, &(struct floor_doors){.desk = s->desk,
                                                              .ports = ports,
-                                                             .tls = s->tls,
+                                                             .tls = s->tls.contexts,
                                                              .sessions = sessions.at,
                                                              .session_count = sessions.count,
                                                              .reader = reader});
@@ -352,7 +288,7 @@ void server_take_down(struct server *s)
     clerk_close(s->clerk);
     if (s->writer)
         s->writer->close(s->writer);
-    drop_contexts(s->tls);
+    port_tls_close(&s->tls);
     keeper_client_close(s->keeper);
     mem_drop((void *)(uintptr_t)s->assets.at);
     buffer_drop(&s->chain_pem);

@@ -6,6 +6,7 @@
 #include "prog/server/desk.h"
 #include "prog/server/floor.h"
 #include "prog/server/keeper_client.h"
+#include "prog/server/port_tls.h"
 #include "prog/server/ports.h"
 #include "prog/server/server.h"
 
@@ -24,8 +25,7 @@ struct server {
     struct counter loop_stalls;
 
     struct keeper_client *keeper;
-    struct tls_context *tls[PORTS]; /* NULL: a plain port */
-    int64_t tls_renew_us;           /* when the server's own certificate is due for a new one */
+    struct port_tls tls;
     struct store_writer *writer;
     struct floor_relay relay;
     struct clerk *clerk;
@@ -39,5 +39,4 @@ MUST err server_prepare(struct server *s, const struct server_settings *settings
 /* Within the sandbox: the store, the threads, the open doors. `folder` as the sandboxed process sees it. */
 MUST err server_compose(struct server *s, const char *folder);
 MUST err server_open_reader(struct server *s, struct store_reader **out); /* one more; gives */
-MUST err server_renew_tls(struct server *s);                              /* a new certificate and new contexts */
 void server_take_down(struct server *s); /* in reverse; also what was composed only in part */

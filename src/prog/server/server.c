@@ -129,15 +129,21 @@ static err tell_launcher(struct server *s)
 
 /* ---- chores */
 
+/* What fails is tried again with the next chores. */
+static err renew_certificate(struct server *s)
+{
+    TRY(port_tls_renew(&s->tls));
+    err failed = floor_use_tls(s->floor, s->tls.contexts);
+    if (failed)
+        s->tls.renew_us = 0;
+    return failed;
+}
+
 static void renew_when_due(struct server *s)
 {
-    if (wall_us(machine_clock()) < s->tls_renew_us)
+    if (!port_tls_is_due(&s->tls))
         return;
-    err failed = server_renew_tls(s);
-    if (!failed)
-        failed = floor_use_tls(s->floor, s->tls);
-    if (failed)
-        s->tls_renew_us = 0; /* with the next chores: the old certificate is valid for a third of its life yet */
+    err failed = renew_certificate(s);
     log_line(&s->log, failed ? LOG_ERROR : LOG_INFO, "server certificate renewal", "result=\"%s\"", err_text(failed));
 }
 
@@ -146,6 +152,9 @@ static void do_chores(struct timer *timer)
     struct steward *w = CONTAINER(timer, struct steward, chores);
     struct server *s = &w->server;
     renew_when_due(s);
+    if (port_tls_rotate_when_due(&s->tls))
+        log_line(&s->log, LOG_DEBUG, "new key for session tickets", "life=%llus",
+                 (unsigned long long)s->settings->tls_ticket_life);
     if (w->rounds++ % EXPIRE_EVERY == 0) {
         struct write expire = {.kind = WRITE_EXPIRE, .now_us = wall_us(machine_clock())};
         IGNORE(s->recorder->record(s->recorder, write_plain(&expire), NULL)); /* again in the next round */
