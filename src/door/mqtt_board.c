@@ -54,14 +54,7 @@ enum walk_progress lobby_walk_sessions(const struct lobby *lobby, struct session
 
 static struct mqtt_session *session_named(const struct lobby *lobby, const struct session_name *name)
 {
-    for (struct table_node *node = table_next(&lobby->sessions, NULL); node;
-         node = table_next(&lobby->sessions, node)) {
-        struct mqtt_session *s = CONTAINER(node, struct mqtt_session, place);
-        if (s->who.kind == name->who.kind && strcmp(s->who.id, name->who.id) == 0 &&
-            bytes_equal(mqtt_client_id(s), name->client_id))
-            return s;
-    }
-    return NULL;
+    return mqtt_find_session(lobby, &name->who, name->client_id);
 }
 
 err lobby_show_session(const struct lobby *lobby, const struct session_name *name, struct session_rows_view *row,

@@ -19,6 +19,7 @@ static const struct fault no_method = {ERR_REFUSED,
 static const struct fault other_method = {ERR_REFUSED,
                                           "mqtt: AUTH with another method than CONNECT (MQTT 5.0, 4.12.0-5)"};
 static const struct fault other_person = {ERR_REFUSED, "mqtt: re-authentication proved somebody else"};
+static const struct fault pressed = {ERR_AGAIN, "mqtt: this server has more to do than it can now; come back later"};
 static const struct fault draining = {ERR_CLOSED, "mqtt: this server is being emptied for maintenance"};
 static const struct fault no_memory = {ERR_MEMORY, "mqtt: no memory for a session"};
 
@@ -245,7 +246,6 @@ static void agree(struct mqtt_peer *p, const struct mqtt_connect *c, struct mqtt
     a->wish.clean_start = c->clean_start;
     p->keep_alive_s = c->keep_alive && c->keep_alive < longest ? c->keep_alive : longest;
     if (p->version == MQTT_5) {
-        p->packet_max = c->properties.maximum_packet_size;
         p->receive_max = c->properties.receive_maximum;
         p->alias_max = c->properties.topic_alias_maximum;
         p->no_reasons = !c->properties.request_problem;
@@ -267,6 +267,7 @@ static enum mqtt_reason reason_of(err failed)
         {&bad_will_topic, MQTT_TOPIC_NAME_INVALID},
         {&bad_method, MQTT_BAD_AUTHENTICATION_METHOD},
         {&draining, MQTT_USE_ANOTHER_SERVER},
+        {&pressed, MQTT_SERVER_BUSY},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (failed == rows[i].fault)
@@ -278,6 +279,8 @@ static err judge(struct mqtt_peer *p, const struct mqtt_connect *c, struct mqtt_
 {
     if (p->lobby->drain.drains)
         return &draining;
+    if (lobby_is_pressed(p->lobby))
+        return &pressed;
     TRY(take_client_id(p, c, a));
     TRY(take_will(p, c, &a->wish));
     agree(p, c, a);
@@ -352,6 +355,8 @@ err mqtt_on_auth(struct mqtt_peer *p, const struct mqtt_ending *auth)
 err mqtt_on_connect(struct mqtt_peer *p, const struct mqtt_connect *c, bool *moved)
 {
     p->version = c->version;
+    if (p->version == MQTT_5) /* also for the CONNACK that says no (3.2.2-19) */
+        p->packet_max = c->properties.maximum_packet_size;
     err failed = authenticate(p, &c->properties, &p->who);
     struct lobby *home = !failed && c->client_id.len          ? lobby_home_of(p->lobby, &p->who, c->client_id)
                          : p->who.kind == PRINCIPAL_ANONYMOUS ? p->lobby

@@ -147,6 +147,8 @@ void mqtt_deliver_more(struct mqtt_session *s)
     while (can_send(s) && (d = outbox_next(&s->outbox, window(s->peer), &number)))
         send_next(s, d, number);
     mqtt_account(s);
+    if (s->giving)
+        mqtt_give_more(s);
 }
 
 /* ---- taking */
@@ -158,11 +160,14 @@ static bool lobby_is_full(const struct mqtt_session *s, size_t bytes)
     return counter_read(&lobby->counts->queued_bytes) + bytes > lobby->limits->queue_total_bytes / lobby->all_count;
 }
 
-/* Makes room by the policy. False: there is none. */
+/* Makes room by the policy. False: there is none. When it is the others that fill the lobby, a session gives up no more
+ * than what it takes. */
 static bool make_room(struct mqtt_session *s, size_t bytes)
 {
     const struct outbox_limits *limits = &s->lobby->mqtt.queue;
-    while (!outbox_has_room(&s->outbox, limits, bytes) || lobby_is_full(s, bytes)) {
+    size_t before = s->outbox.bytes;
+    while (!outbox_has_room(&s->outbox, limits, bytes) ||
+           (lobby_is_full(s, bytes) && before - s->outbox.bytes < bytes)) {
         struct shed shed;
         if (outbox_shed(&s->outbox, limits, bytes, &shed))
             return false;
@@ -313,7 +318,9 @@ err mqtt_on_pubrec(struct mqtt_peer *p, const struct mqtt_ack *ack)
     const struct delivery *d = outbox_find(&s->outbox, ack->packet_id, &number);
     if (d && d->qos != 2)
         return &wrong_ack;
-    if (!d) { /* 4.3.3: it is told that there is nothing to wait for */
+    if (!d && ack->reason >= MQTT_UNSPECIFIED_ERROR)
+        return OK; /* a refusal ends the exchange (4.3.3) */
+    if (!d) {      /* 4.3.3: it is told that there is nothing to wait for */
         mqtt_send_ack(p, MQTT_PUBREL,
                       &(struct mqtt_ack){.packet_id = ack->packet_id, .reason = MQTT_PACKET_IDENTIFIER_NOT_FOUND},
                       NULL);

@@ -87,6 +87,7 @@ void mqtt_end_session(struct mqtt_session *s)
     s->busy++; /* the will may be refused at once, and must not end the session under our feet */
     loop_timer_clear(s->lobby->loop, &s->due);
     mqtt_forget_watches(s);
+    mqtt_give_no_more(s);
     table_remove(&s->lobby->sessions, &s->place);
     s->place.key = (struct bytes){NULL, 0};
     outbox_close(&s->outbox);
@@ -220,16 +221,18 @@ static void attach(struct mqtt_session *s, struct mqtt_peer *p, const struct mqt
     p->session = s;
 }
 
-static struct mqtt_session *find(struct mqtt_peer *p, struct bytes client_id)
+struct mqtt_session *mqtt_find_session(const struct lobby *lobby, const struct principal *who, struct bytes client_id)
 {
     uint8_t key[SESSION_KEY_MAX];
-    struct table_node *found = table_find(&p->lobby->sessions, bytes_of(key, put_key(key, &p->who, client_id)));
+    if (client_id.len > CLIENT_ID_MAX)
+        return NULL;
+    struct table_node *found = table_find(&lobby->sessions, bytes_of(key, put_key(key, who, client_id)));
     return found ? CONTAINER(found, struct mqtt_session, place) : NULL;
 }
 
 void mqtt_enter(struct mqtt_peer *p, const struct mqtt_wish *wish)
 {
-    struct mqtt_session *s = find(p, wish->client_id);
+    struct mqtt_session *s = mqtt_find_session(p->lobby, &p->who, wish->client_id);
     if (s)
         oust(s);
     if (s && (wish->clean_start || !s->expiry_s)) {

@@ -29,6 +29,7 @@ enum { SESSION_KEY_MAX = DEVICE_ID_MAX + 2 + CLIENT_ID_MAX };
 struct mqtt_peer;
 struct mqtt_arrival;
 struct mqtt_asking;
+struct mqtt_giving;
 struct mqtt_member;
 struct mqtt_aliases_in;
 struct mqtt_aliases_out;
@@ -43,10 +44,11 @@ struct mqtt_session {
     struct table watches; /* by filter */
     struct lane lane;
     struct promiser promiser;
-    struct message *will; /* published when the session or its delay ends without a good-bye; NULL: none */
-    struct timer due;     /* while its client is away: the will's delay, then the end */
-    int64_t since_us;     /* wall clock: when its client came or left */
-    int64_t end_ms;       /* by the loop's clock, while its client is away; INT64_MAX: never */
+    struct mqtt_giving *giving; /* retained messages that new subscriptions are still owed; mqtt_giving.c */
+    struct message *will;       /* published when the session or its delay ends without a good-bye; NULL: none */
+    struct timer due;           /* while its client is away: the will's delay, then the end */
+    int64_t since_us;           /* wall clock: when its client came or left */
+    int64_t end_ms;             /* by the loop's clock, while its client is away; INT64_MAX: never */
     uint32_t expiry_s, will_delay_s;
     uint32_t busy;                       /* requests, errands and promises under way: the memory outlives them */
     uint32_t told_count, told_under_way; /* of its outbox, as the lobby's counts have them */
@@ -146,6 +148,8 @@ void mqtt_release_session(struct mqtt_session *s); /* frees one that is over and
 MUST err mqtt_make_session(struct lobby *lobby, const struct principal *who, struct bytes client_id,
                            struct mqtt_session **out);
 void mqtt_session_away(struct mqtt_session *s, int64_t left_us); /* from now on without its client, since left_us */
+/* NULL: there is none on this loop. */
+struct mqtt_session *mqtt_find_session(const struct lobby *lobby, const struct principal *who, struct bytes client_id);
 struct bytes mqtt_client_id(const struct mqtt_session *s);
 
 /* ---- mqtt_publish.c */
@@ -167,6 +171,12 @@ void mqtt_mark_watches(struct mqtt_session *s); /* its client came or left, or i
 MUST err mqtt_restore_watch(struct mqtt_session *s, const struct client_watch *watch);
 void mqtt_asked_more(struct mqtt_asking *a); /* SUBACK waits for one more thing */
 void mqtt_asked_less(struct mqtt_asking *a); /* one of them has come */
+
+/* ---- mqtt_giving.c */
+
+MUST err mqtt_give_retained(struct mqtt_session *s, const struct client_watch *how); /* to a new subscription */
+void mqtt_give_more(struct mqtt_session *s);                                         /* there may be room again */
+void mqtt_give_no_more(struct mqtt_session *s);                                      /* the session is over */
 
 /* ---- mqtt_share.c */
 

@@ -5,7 +5,6 @@
 
 #include "base/memory.h"
 #include "core/topic.h"
-#include "session/retained.h"
 
 #include <string.h>
 
@@ -148,31 +147,6 @@ struct mqtt_asking {
     err failed;
 };
 
-struct retained_gift {
-    struct retained_visitor visitor;
-    struct mqtt_session *session;
-    const struct client_watch *how;
-};
-
-static bool give(struct retained_visitor *self, struct message *message)
-{
-    const struct retained_gift *g = CONTAINER(self, struct retained_gift, visitor);
-    struct mqtt_gift gift = {.message = message,
-                             .subscription_id = g->how->subscription_id,
-                             .qos = message->qos < g->how->qos ? message->qos : g->how->qos,
-                             .retain = true};
-    if (principal_may_hear(&g->session->who, message->topic))
-        mqtt_deliver(g->session, &gift);
-    return true;
-}
-
-static void give_retained(struct mqtt_session *s, const struct client_watch *how)
-{
-    struct lobby *lobby = s->lobby;
-    struct retained_gift g = {.visitor = {give}, .session = s, .how = how};
-    retained_match(lobby->retained, how->filter, wall_us(lobby->flow.clock), &g.visitor);
-}
-
 static void take_back(struct mqtt_session *s, struct bytes filter)
 {
     struct mqtt_watch *w = find(s, filter);
@@ -211,8 +185,8 @@ static void finish(struct mqtt_asking *a)
         mqtt_send(a->peer, &(struct mqtt_packet){.type = a->answer, .as.suback = ack});
     }
     for (struct grant *g = a->grants; g; g = g->next)
-        if (!a->failed && g->retained && s->peer == a->peer)
-            give_retained(s, &g->how);
+        if (!a->failed && g->retained && s->peer == a->peer && mqtt_give_retained(s, &g->how))
+            mqtt_count_dropped(s, "no memory to look for retained messages");
     asking_drop(a);
 }
 
