@@ -67,11 +67,13 @@ struct play {
     bool limited;                     /* the limiter refuses */
     bool signed_out;                  /* no operator's session holds any more */
     err no_way;                       /* the carrier has no room for any message */
-    size_t posted_count, asked_count, inquiry_count, streams_open, joining_count;
+    bool elsewhere;                   /* there is another loop, whose sessions keep every message: play_offered answers */
+    size_t posted_count, asked_count, inquiry_count, streams_open, joining_count, offered_count;
     struct errand *posted[POSTED_MAX];
     struct request *asked[PLAY_LINES];
     struct inquiry *inquiries[PLAY_LINES];
     struct share_member *joining[PLAY_LINES];
+    struct request *offered[POSTED_MAX];
     void (*kept)(struct play *self, const struct write *write); /* hears what the store kept; NULL: nobody does */
     struct buffer said; /* reports and outcomes, one line each */
 };
@@ -147,7 +149,7 @@ static inline err play_post(struct recorder *self, struct errand *errand)
     return OK;
 }
 
-/* There is one loop as far as messages are concerned: prog/server's carrier is tried in tests/prog. */
+/* What another loop does with a message stands for itself here: prog/server's carrier is tried in tests/prog. */
 static inline err play_room(struct carrier *self, const struct message *message)
 {
     return CONTAINER(self, struct play_carrier, carrier)->play->no_way;
@@ -159,11 +161,18 @@ static inline void play_carry(struct carrier *self, struct message *message, enu
 
 static inline bool play_may_keep(const struct carrier *self, const struct message *message)
 {
-    return false;
+    return CONTAINER(self, struct play_carrier, carrier)->play->elsewhere;
 }
 
 static inline err play_offer(struct carrier *self, struct request *r)
 {
+    struct play *p = CONTAINER(self, struct play_carrier, carrier)->play;
+    if (!p->elsewhere)
+        return OK;
+    if (p->offered_count == POSTED_MAX)
+        return &play_full;
+    p->offered[p->offered_count++] = r;
+    r->offers_out++;
     return OK;
 }
 
@@ -253,6 +262,13 @@ static inline void play_know(struct play *p, size_t i, err verdict)
     struct request *r = p->asked[i];
     memmove(p->asked + i, p->asked + i + 1, (--p->asked_count - i) * sizeof *p->asked);
     flow_resume(r, verdict);
+}
+
+static inline void play_offered(struct play *p, size_t i, err failed)
+{
+    struct request *r = p->offered[i];
+    memmove(p->offered + i, p->offered + i + 1, (--p->offered_count - i) * sizeof *p->offered);
+    flow_offered(r, failed);
 }
 
 static inline void play_answer(struct play *p, size_t i, unsigned status, const char *body)
@@ -470,7 +486,7 @@ static inline const char *play_said(struct play *p, struct buffer *out)
 
 static inline void play_answer_all(struct play *p)
 {
-    while (p->posted_count || p->asked_count || p->inquiry_count || p->joining_count) {
+    while (p->posted_count || p->asked_count || p->inquiry_count || p->joining_count || p->offered_count) {
         if (p->asked_count)
             play_know(p, p->asked_count - 1, OK);
         if (p->posted_count)
@@ -479,6 +495,8 @@ static inline void play_answer_all(struct play *p)
             play_answer(p, p->inquiry_count - 1, 200, "late");
         if (p->joining_count)
             play_joined(p);
+        if (p->offered_count)
+            play_offered(p, 0, OK);
     }
 }
 
