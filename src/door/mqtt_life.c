@@ -185,10 +185,27 @@ void mqtt_detach(struct mqtt_peer *p)
 
 /* ---- entering */
 
+/* Its will is none, since it was never let in (3.1.2.5); a new session ends with the connection that is refused, or the
+ * next one would be told of a session that its client does not know (3.2.2-4). */
+static void entry_failed(struct mqtt_peer *p, enum mqtt_presence presence, err failed)
+{
+    struct mqtt_session *s = p->session;
+    message_drop(s->will);
+    s->will = NULL;
+    if (presence == SESSION_FRESH)
+        s->expiry_s = 0;
+    mqtt_entered(p, presence, failed);
+}
+
 static void entry_kept(struct mqtt_note *note, err failed)
 {
-    if (note->session->peer == note->peer) /* else it was taken over or lost meanwhile */
-        mqtt_entered(note->peer, (enum mqtt_presence)note->number, failed);
+    enum mqtt_presence presence = (enum mqtt_presence)note->number;
+    if (note->session->peer != note->peer)
+        return; /* it was taken over or lost meanwhile */
+    if (failed)
+        entry_failed(note->peer, presence, failed);
+    else
+        mqtt_entered(note->peer, presence, OK);
 }
 
 /* MQTT 5.0, 3.1.4-3: the older connection of the same client gives way. A will with a delay is not published, since the
@@ -198,6 +215,10 @@ static void oust(struct mqtt_session *s)
     struct mqtt_peer *older = s->peer;
     if (!older)
         return;
+    if (older->said_goodbye) { /* and its line is not gone yet (3.14.4-3) */
+        message_drop(s->will);
+        s->will = NULL;
+    }
     if (s->will && !s->will_delay_s && older->present)
         mqtt_publish_will(s);
     s->peer = NULL;
@@ -255,7 +276,7 @@ void mqtt_enter(struct mqtt_peer *p, const struct mqtt_wish *wish)
         return;
     }
     if (!mqtt_journal(s, mqtt_record(s, 0), &(struct mqtt_note){.done = entry_kept, .peer = p, .number = presence}))
-        mqtt_entered(p, SESSION_FRESH, &not_kept);
+        entry_failed(p, presence, &not_kept);
 }
 
 /* ---- for the lobby */

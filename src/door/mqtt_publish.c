@@ -158,7 +158,7 @@ static void judged(struct request *r)
     p->finished = true;
     if (r->refused)
         counter_raise(&p->session->lobby->counts->messages_refused, 1);
-    if (p->qos == 2)
+    if (p->qos == 2 && p->packet_id) /* a will has no exchange */
         received(p);
     if (peer)
         settle(peer);
@@ -198,7 +198,7 @@ static err keep_with(struct publication *p)
         TRY(retained_admits(s->lobby->retained, p->message));
         TRY(request_remember(&p->request, write_retained(p->message, now_us)));
     }
-    if (p->qos != 2 || !s->kept)
+    if (p->qos != 2 || !p->packet_id || !s->kept)
         return OK;
     struct write w = {
         .kind = WRITE_RECEIVED, .now_us = now_us, .as.received = {.session = s->number, .packet_id = p->packet_id}};

@@ -137,7 +137,7 @@ static inline err play_inspect(struct inspector *self, struct request *r)
         return &play_broken;
     if (r->verb == VERB_PUBLISH && bytes_is(r->message->payload, "unkept"))
         return OK;
-    return request_remember(r, write_plain(&(struct write){.kind = WRITE_EXPIRE}));
+    return request_remember(r, write_plain(&(struct write){.kind = r->verb == VERB_PUBLISH ? WRITE_EXPIRE : WRITE_PRESENCE}));
 }
 
 static inline err play_post(struct recorder *self, struct errand *errand)
