@@ -42,6 +42,20 @@ struct bytes mqtt_client_id(const struct mqtt_session *s)
 
 static void fall_due(struct timer *timer);
 
+static void count_away(struct mqtt_session *s)
+{
+    if (!s->away)
+        counter_raise(&s->lobby->counts->sessions_away, 1);
+    s->away = true;
+}
+
+static void count_back(struct mqtt_session *s)
+{
+    if (s->away)
+        counter_lower(&s->lobby->counts->sessions_away, 1);
+    s->away = false;
+}
+
 err mqtt_make_session(struct lobby *lobby, const struct principal *who, struct bytes client_id,
                       struct mqtt_session **out)
 {
@@ -84,6 +98,7 @@ void mqtt_end_session(struct mqtt_session *s)
 {
     if (!s->place.key.at)
         return;
+    count_back(s);
     s->busy++; /* the will may be refused at once, and must not end the session under our feet */
     loop_timer_clear(s->lobby->loop, &s->due);
     mqtt_forget_watches(s);
@@ -148,6 +163,7 @@ static void fall_due(struct timer *timer)
 void mqtt_session_away(struct mqtt_session *s, int64_t left_us)
 {
     int64_t left_ms = (now_us(s->lobby) - left_us) / MS; /* a clock that was set back makes it stay longer */
+    count_away(s);
     s->since_us = left_us;
     s->end_ms = s->expiry_s == CLIENT_EXPIRY_NEVER
                     ? INT64_MAX
@@ -231,6 +247,7 @@ static void oust(struct mqtt_session *s)
 static void attach(struct mqtt_session *s, struct mqtt_peer *p, const struct mqtt_wish *wish)
 {
     loop_timer_clear(s->lobby->loop, &s->due);
+    count_back(s);
     message_drop(s->will);
     s->will = wish->will;
     s->will_delay_s = wish->will_delay_s;

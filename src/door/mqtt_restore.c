@@ -59,7 +59,6 @@ static err restore_session(struct restoring *r, const struct client_record *c)
     s->expiry_s = c->expiry_s;
     s->will = c->will ? message_share(c->will) : NULL;
     s->will_delay_s = c->will_delay_s;
-    counter_raise(&lobby->counts->sessions_away, 1);
     mqtt_session_away(s, c->left_us ? c->left_us : wall_us(loop_clock(lobby->loop)));
     if (c->number > r->last_number)
         r->last_number = c->number;

@@ -55,6 +55,7 @@ struct mqtt_session {
     size_t told_bytes;
     uint32_t gathered; /* its place + 1 in what the present message gathered; 0: none */
     bool kept;         /* the store knows it */
+    bool away;         /* counted as one that waits for its client */
     uint8_t version;   /* of the last connection */
     uint64_t dropped, messages_in, messages_out;
     struct principal who;

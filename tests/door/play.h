@@ -519,7 +519,8 @@ static inline void play_close(struct play *p)
         must(!counter_read(&p->interests[i]->live.total) && !counter_read(&p->interests[i]->keeping.total));
         free(p->interests[i]);
     }
-    must(!counter_read(&p->counts.subscriptions_now));
+    must(!counter_read(&p->counts.queued_now) && !counter_read(&p->counts.queued_bytes) && !counter_read(&p->counts.under_way_now));
+    must(!counter_read(&p->counts.subscriptions_now) && !counter_read(&p->counts.sessions_away));
     loop_close(p->loop);
     buffer_drop(&p->said);
 }
