@@ -159,6 +159,21 @@ def test_a_message_that_expires_while_it_waits(lasting_5):
     assert 990 <= came[0].properties["message_expiry"] <= 998 and "message_expiry" not in came[1].properties
 
 
+def test_what_is_under_way_does_not_expire(lasting_5):
+    """4.3.3-7, 4.3.3-13: a PUBLISH that was sent goes on to its end, on both sides."""
+    topic = unique("under-way")
+    first, speaker = lasting_5.come(), lasting_5.broker.peer()
+    first.subscribe(topic, qos=2)
+    number = speaker.put(topic, "x", 2, message_expiry=1)
+    speaker.take_ack(PUBREC, number)
+    message = first.receive(acknowledge=False)
+    first.close()
+    let_pass(1.2)
+    assert speaker.release(number) == 0
+    again = lasting_5.come().receive()
+    assert (again.payload, again.packet_id, again.dup) == (b"x", message.packet_id, 1)
+
+
 # -- flows that go on
 
 @pytest.mark.parametrize("qos", [1, 2])

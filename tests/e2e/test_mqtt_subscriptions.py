@@ -3,7 +3,7 @@
 those of the standard."""
 import pytest
 
-from harness.mqtt_codec import ending_packet, subscribe_packet, unsubscribe_packet
+from harness.mqtt_codec import PUBACK, PUBCOMP, PUBREC, PUBREL, ending_packet, subscribe_packet, unsubscribe_packet
 from harness.mqtt_peer import unique
 
 NO_LOCAL, AS_PUBLISHED, ONLY_NEW, NEVER = 4, 8, 0x10, 0x20
@@ -159,6 +159,21 @@ def test_unsubscribing(two):
     two.speaker.publish(topic, "no", 2)
     two.speaker.publish(topic + "/a", "yes", 2)
     assert two.payloads() == ["yes"]
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+def test_what_was_begun_is_ended_after_unsubscribing(broker, qos):
+    """3.10.4-3"""
+    topic, speaker, one = unique("begun"), broker.peer(), broker.peer()
+    one.subscribe(topic, qos=qos)
+    speaker.publish(topic, "x", qos)
+    message = one.receive(acknowledge=False)
+    one.unsubscribe(topic)
+    one.acknowledge(PUBACK if qos == 1 else PUBREC, message.packet_id)
+    if qos == 2:
+        assert one.take_ack(PUBREL, message.packet_id).reason == SUCCESS
+        one.acknowledge(PUBCOMP, message.packet_id)
+    one.ping()
 
 
 def test_many_filters_in_one_packet(two):
@@ -369,3 +384,35 @@ def test_one_client_in_a_group_and_beside_it(broker):
     while len(ids) < 2:
         ids += one.receive().all("subscription_id")
     assert sorted(ids) == [1, 2]
+
+
+def test_qos_2_of_a_share_stays_with_its_member(broker):
+    """4.8.2-4, 4.8.2-5: a flow that was begun is ended with who began it, or not at all."""
+    topic, speaker, name = unique("stays"), broker.peer(), unique()
+    first = broker.peer(name, session_expiry=60)
+    first.subscribe(f"$share/g/{topic}", qos=2)
+    speaker.publish(topic, "once", 2)
+    message = first.receive(acknowledge=False)
+    second = broker.peer()
+    second.subscribe(f"$share/g/{topic}", qos=2)
+    first.close()
+    again = broker.peer(name, clean=False, session_expiry=60)
+    assert again.connack.session_present == 1
+    came = again.receive()
+    assert (came.payload, came.packet_id, came.dup) == (b"once", message.packet_id, 1)
+    assert not second.drained()
+    again.disconnect(session_expiry=0)
+
+
+def test_what_a_member_refuses_is_gone(broker):
+    """4.8.2-6: and not tried with another one."""
+    topic, speaker, first = unique("refused"), broker.peer(), broker.peer()
+    first.subscribe(f"$share/g/{topic}", qos=1)
+    speaker.publish(topic, "bad", 1)
+    message = first.receive(acknowledge=False)
+    second = broker.peer()
+    second.subscribe(f"$share/g/{topic}", qos=1)
+    first.acknowledge(PUBACK, message.packet_id, 0x80)
+    first.ping()
+    first.disconnect()
+    assert not second.drained()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """MQTT 5.0 as a client sees it that says exactly what a test wants: handshake, messages and their properties, errors. The
 clauses are those of the standard. Sessions are in test_mqtt_sessions.py, subscriptions in test_mqtt_subscriptions.py."""
+import struct
+
 import pytest
 
 from harness.mqtt_codec import (AUTH, CONNACK, CONNECT, PINGREQ, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK, ack_packet,
@@ -57,6 +59,29 @@ def test_what_the_server_cannot_do_is_said(broker):
 def test_an_unknown_authentication_is_refused(broker, wanted):
     """4.12-1"""
     broker.open().connect(unique(), reason=BAD_METHOD, **wanted)
+
+
+def test_nothing_behind_a_refused_connect_counts(broker):
+    """3.1.4-6: it came in one piece with what was refused."""
+    topic = unique("behind")
+    listener = broker.peer()
+    listener.subscribe(topic, qos=1)
+    one = broker.open()
+    one.send(connect_packet("x", properties=b"\x15\0\1m") + publish_packet(topic, "no", 1))
+    assert [came.kind for came in one.wait_closed()] == [CONNACK]
+    broker.peer().publish(topic, "sign", 1)
+    assert listener.receive().payload == b"sign"
+
+
+def test_a_refusal_fits_into_the_clients_maximum(broker):
+    """3.2.2-19, 3.14.2-3, 3.1.2-24: without a reason string, or not at all"""
+    for most in (5, 10, 20, 30):
+        one = broker.open()
+        one.send(connect_packet("x", properties=b"\x15\0\1m\x27" + struct.pack("!I", most)))
+        assert all(len(came.body) + 2 <= most for came in one.wait_closed())
+    one = broker.peer(maximum_packet_size=26)
+    one.send(packet(PINGREQ, flags=1))
+    assert all(len(came.body) + 2 <= 26 for came in one.wait_closed())
 
 
 def test_no_reason_string_for_who_does_not_want_one(broker):
@@ -154,6 +179,26 @@ def test_qos_2_release_of_what_nobody_knows(broker):
     one.acknowledge(PUBCOMP, 4711)
     one.acknowledge(PUBACK, 4712)
     one.ping()
+
+
+def test_a_refusal_of_what_nobody_knows_is_not_answered(broker):
+    """4.3.3-4: PUBREL answers a PUBREC that is no refusal."""
+    one = broker.peer()
+    one.acknowledge(PUBREC, 4711, 0x80)
+    one.ping()
+    assert not one.kept
+
+
+def test_qos_2_after_a_refusal_the_id_is_free(broker):
+    """4.3.3-9: what follows under the id is another message."""
+    one, topic = broker.peer(), unique("free")
+    one.put("devices/somebody/telemetry", "{}", 2, packet_id=3)
+    assert one.take_ack(PUBREC, 3).reason in (0x87, 0, NO_SUBSCRIBERS)
+    listener = broker.peer()
+    listener.subscribe(topic, qos=2)
+    assert one.release(3) in (0, ID_NOT_FOUND)
+    assert one.publish(topic, "good", 2, packet_id=3) == 0
+    assert listener.receive().payload == b"good"
 
 
 def test_qos_2_a_receiver_may_refuse(broker):
