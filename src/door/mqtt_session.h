@@ -183,7 +183,9 @@ void mqtt_give_no_more(struct mqtt_session *s);                                 
 
 /* `a` waits until all loops know of it; NULL: nobody waits. */
 MUST err mqtt_join_share(struct mqtt_watch *w, struct mqtt_asking *a);
-void mqtt_leave_share(struct mqtt_watch *w); /* one that is not shared is fine */
+/* One that is not shared is fine. Gives who waited for it in vain: mqtt_asked_less is due once the watch is gone, since
+ * it may take back others. NULL: nobody. */
+struct mqtt_asking *mqtt_leave_share(struct mqtt_watch *w);
 void mqtt_mark_share(struct mqtt_watch *w, unsigned flags);
 
 /* ---- mqtt_deliver.c */

@@ -20,16 +20,17 @@ static void joined(struct share_member *self)
         mqtt_asked_less(a);
 }
 
-void mqtt_leave_share(struct mqtt_watch *w)
+struct mqtt_asking *mqtt_leave_share(struct mqtt_watch *w)
 {
     struct lobby *lobby = w->session->lobby;
     struct mqtt_member *m = w->member;
     w->member = NULL;
     if (!m)
-        return;
+        return NULL;
     lobby->shares->leave(lobby->shares, &m->member);
-    joined(&m->member); /* whoever waits for it waits in vain */
+    struct mqtt_asking *waits = m->asking;
     mem_drop(m);
+    return waits;
 }
 
 err mqtt_join_share(struct mqtt_watch *w, struct mqtt_asking *a)

@@ -67,11 +67,13 @@ static void drop(struct mqtt_watch *w)
 {
     struct mqtt_session *s = w->session;
     struct lobby *lobby = s->lobby;
-    mqtt_leave_share(w);
+    struct mqtt_asking *waits = mqtt_leave_share(w);
     router_remove(lobby->flow.router, &w->subscription);
     table_remove(&s->watches, &w->place);
     counter_lower(&lobby->counts->subscriptions_now, 1);
     mem_drop(w);
+    if (waits)
+        mqtt_asked_less(waits);
 }
 
 static err add(struct mqtt_session *s, const struct client_watch *how, struct mqtt_watch **out)
