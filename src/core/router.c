@@ -13,6 +13,7 @@
 #include <string.h>
 
 static const struct fault no_memory = {ERR_MEMORY, "router: no memory for a subscription"};
+static const struct fault elsewhere = {ERR_AGAIN, "router: the member of a share that was chosen left meanwhile"};
 static const struct fault full = {ERR_FULL, "router: the maximum number of subscriptions is reached"};
 
 /* The members of one share at one node: those present first in turn, then those away. */
@@ -440,18 +441,37 @@ void router_tell_end(struct router *r, struct route_end *end)
     r->end = end;
 }
 
-void router_route_share(struct router *r, struct message *message, struct bytes filter)
+/* NULL: there is no such share here. */
+static struct router_group *group_of(const struct router *r, struct bytes filter)
 {
     struct topic_share share;
     const struct router_node *node = r->root;
     if (topic_share(filter, &share))
-        return;
+        return NULL;
     while (node && share.filter.at)
         node = child_find(r, node, bytes_cut(&share.filter, '/'));
-    struct router_group *g = node ? group_find(node, share.name) : NULL;
+    return node ? group_find(node, share.name) : NULL;
+}
+
+void router_route_share(struct router *r, struct message *message, struct bytes filter)
+{
+    struct router_group *g = group_of(r, filter);
     struct subscription *s = g ? group_choose(g) : NULL;
     if (s)
         s->calls->deliver(s, message);
+}
+
+err router_offer_share(struct router *r, struct offer *offer, struct bytes filter)
+{
+    struct router_group *g = group_of(r, filter);
+    for (size_t looked = 0; g && looked < g->members; looked++) {
+        struct subscription *s = group_choose(g);
+        if (s->flags & SUBSCRIPTION_PROXY)
+            continue;
+        s->calls->offer(s, offer);
+        return OK;
+    }
+    return g ? &elsewhere : OK;
 }
 
 struct offering {

@@ -71,6 +71,8 @@ enum route {
 void router_route(struct router *router, struct message *message, enum route route);
 /* To one member of the share that the filter names, which may be there no more: for a message whose member left. */
 void router_route_share(struct router *router, struct message *message, struct bytes filter);
+/* The same for an offer, to a member of this loop. ERR_AGAIN: only other loops have one. */
+MUST err router_offer_share(struct router *router, struct offer *offer, struct bytes filter);
 /* Shows the message to all here who keep; of each share to one, when it was published here (ROUTE_FRESH). */
 void router_offer(struct router *router, struct offer *offer, enum route route);
 /* May there be anybody here to be offered this message? Cheap. */

@@ -244,7 +244,8 @@ static void open_station(struct world *w, size_t i)
     must(!loop_open(&w->clock, MAILBOX_MAX, &s->loop));
     must(!quota_open(&rates, &w->clock, &s->quota));
     must(!router_open(60, w->seed, &s->interests, &router)); /* fewer than all of them would like */
-    must(!dispatch_open(&(struct dispatch_options){s->loop, router, &s->interests, w->dispatches, LOOPS, i, &w->counts.carried_dropped}, w->seed, &s->dispatch));
+    struct dispatch_options options = {s->loop, router, &s->interests, w->dispatches, LOOPS, i, &w->counts.carried_dropped};
+    must(!dispatch_open(&options, w->seed, &s->dispatch));
     w->dispatches[i] = s->dispatch;
     w->all[i] = &w->lobbies[i];
     w->lobbies[i] = (struct lobby){

@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "prog/server/dispatch_parts.h"
 
+#include <string.h>
+
 static const struct fault no_memory = {ERR_MEMORY, "dispatch: no memory for a message to another loop"};
 static const struct fault full = {ERR_FULL, "dispatch: a loop that wants the message has too many waiting"};
 
@@ -133,8 +135,8 @@ struct parcel {
     struct write *write; /* of what was promised, until the request takes it */
     err failed;
     enum offer_outcome outcome;
-    size_t member_count;
-    uint64_t members[]; /* of shared subscriptions that were chosen there */
+    size_t chosen_len;
+    uint8_t chosen[]; /* members of shared subscriptions there */
 };
 
 static void parcel_drop(struct parcel *p)
@@ -165,8 +167,7 @@ static void parcel_arrives(struct mail *mail)
     struct dispatch *d = p->to;
     p->offer.message = p->message;
     router_offer(d->options.router, &p->offer, ROUTE_CARRIED);
-    for (size_t i = 0; i < p->member_count; i++)
-        share_offer(d, p->members[i], &p->offer);
+    shares_offer(d, bytes_of(p->chosen, p->chosen_len), &p->offer);
     p->failed = p->offer.failed;
     if (!p->failed && p->offer.kept) {
         p->write = offer_write(&p->offer, wall_us(loop_clock(d->options.loop)));
@@ -185,8 +186,8 @@ static void parcel_settles(struct mail *mail)
 
 static err parcel_send(struct dispatch *d, size_t index, struct request *r)
 {
-    struct chosen *chosen = &d->chosen[index];
-    struct parcel *p = mem_take(1, sizeof *p + chosen->count * sizeof *p->members);
+    struct bytes chosen = buffer_view(&d->chosen[index]);
+    struct parcel *p = mem_take(1, sizeof *p + chosen.len);
     if (!p)
         return &no_memory;
     p->mail.open = parcel_arrives;
@@ -194,8 +195,9 @@ static err parcel_send(struct dispatch *d, size_t index, struct request *r)
     p->to = d->options.all[index];
     p->request = r;
     p->message = message_share(r->message);
-    for (size_t i = 0; i < chosen->count; i++)
-        p->members[p->member_count++] = chosen->ids[i];
+    p->chosen_len = chosen.len;
+    if (chosen.len)
+        memcpy(p->chosen, chosen.at, chosen.len);
     list_open(&p->place);
     ship(&d->holds[index]); /* what was published before it arrives before it */
     err failed = mailbox_post(loop_mailbox(p->to->options.loop), &p->mail);
@@ -226,9 +228,9 @@ static err send_offers(struct carrier *self, struct request *r)
     struct dispatch *d = CONTAINER(self, struct dispatch, carrier);
     err failed = OK;
     for (size_t i = 0; i < d->options.count; i++) {
-        if (!failed && (keeps(d, i, r->message) || d->chosen[i].count))
+        if (!failed && (keeps(d, i, r->message) || d->chosen[i].len))
             failed = parcel_send(d, i, r);
-        chosen_forget(&d->chosen[i]);
+        buffer_clear(&d->chosen[i]);
     }
     return failed;
 }
@@ -249,7 +251,7 @@ static void settle(struct carrier *self, struct request *r, enum offer_outcome o
 err dispatch_open(const struct dispatch_options *options, uint64_t seed, struct dispatch **out)
 {
     struct dispatch *d = mem_take(1, sizeof *d + options->count * sizeof d->holds[0]);
-    struct chosen *chosen = d ? mem_take(options->count, sizeof *chosen) : NULL;
+    struct buffer *chosen = d ? mem_take(options->count, sizeof *chosen) : NULL;
     if (!chosen) {
         mem_drop(d);
         return &no_memory;
@@ -258,6 +260,8 @@ err dispatch_open(const struct dispatch_options *options, uint64_t seed, struct 
     d->carrier = (struct carrier){room, carry, may_keep, send_offers, settle};
     d->departure.due = ship_all;
     d->chosen = chosen;
+    for (size_t i = 0; i < options->count; i++)
+        chosen[i].max = CHOSEN_MAX;
     shares_open(d, seed);
     *out = d;
     return OK;
@@ -274,7 +278,7 @@ void dispatch_close(struct dispatch *d)
                 message_drop(c->items[k].message);
             mem_drop(c);
         }
-        chosen_forget(&d->chosen[i]);
+        buffer_drop(&d->chosen[i]);
     }
     shares_close(d);
     mem_drop(d->chosen);

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "base/buffer.h"
 #include "prog/server/dispatch.h"
 
 struct cargo;
@@ -12,12 +13,6 @@ struct hold {
     size_t count;
 };
 
-/* Members of one loop that the present router_offer chose there, by their proxies here. */
-struct chosen {
-    uint64_t *ids;
-    size_t count, room;
-};
-
 struct dispatch {
     struct dispatch_options options;
     struct carrier carrier;
@@ -25,13 +20,15 @@ struct dispatch {
     struct table members; /* of this loop, by id */
     struct table proxies; /* of members of other loops, by id */
     uint64_t last_id;
-    struct chosen *chosen; /* one for each loop */
+    struct buffer *chosen; /* one for each loop: its members that the present router_offer chose, by proxies here */
     struct timer departure;
     struct hold holds[]; /* one for each loop */
 };
 
+enum { CHOSEN_MAX = 1048576 };
+
 void shares_open(struct dispatch *d, uint64_t seed);
 void shares_close(struct dispatch *d);
-/* Offers to a member of this loop; one that left meanwhile is passed over. */
-void share_offer(struct dispatch *d, uint64_t member, struct offer *offer);
-void chosen_forget(struct chosen *chosen);
+/* Offers to the members that `chosen` names; in place of one that left meanwhile to another one here. When only other
+ * loops have one, the offer fails: the publisher comes again. */
+void shares_offer(struct dispatch *d, struct bytes chosen, struct offer *offer);

@@ -10,7 +10,7 @@
 
 static const struct fault no_memory = {ERR_MEMORY, "shares: no memory"};
 
-enum { MEMBERS_MAX = 1000000, FIRST_ROOM = 4, ID = sizeof(uint64_t) };
+enum { MEMBERS_MAX = 1000000, ID = sizeof(uint64_t) };
 
 struct proxy {
     struct subscription subscription;
@@ -83,33 +83,30 @@ static void proxy_deliver(struct subscription *self, struct message *message)
 static void proxy_offer(struct subscription *self, struct offer *offer)
 {
     struct proxy *p = CONTAINER(self, struct proxy, subscription);
-    struct chosen *chosen = &p->here->chosen[p->home];
-    if (chosen->count == chosen->room) {
-        size_t room = chosen->room ? chosen->room * 2 : FIRST_ROOM;
-        uint64_t *grown = mem_grow(chosen->ids, room, ID);
-        if (!grown) {
-            offer->failed = &no_memory;
-            return;
-        }
-        chosen->ids = grown;
-        chosen->room = room;
-    }
-    chosen->ids[chosen->count++] = p->id;
+    struct buffer *chosen = &p->here->chosen[p->home];
+    put_u64(chosen, p->id);
+    put_u16(chosen, (uint16_t)p->filter_len);
+    put_bytes(chosen, bytes_of(p->filter, p->filter_len));
+    if (chosen->spoiled)
+        offer->failed = &no_memory;
 }
 
 static const struct subscription_calls proxy_calls = {proxy_deliver, proxy_offer};
 
-void chosen_forget(struct chosen *chosen)
+void shares_offer(struct dispatch *d, struct bytes chosen, struct offer *offer)
 {
-    mem_drop(chosen->ids);
-    *chosen = (struct chosen){.count = 0};
-}
-
-void share_offer(struct dispatch *d, uint64_t id, struct offer *offer)
-{
-    struct share_member *member = member_find(d, id);
-    if (member)
-        member->subscription->calls->offer(member->subscription, offer);
+    struct reader r = reader_over(chosen);
+    while (r.left.len) {
+        struct share_member *member = member_find(d, read_u64(&r));
+        struct bytes filter = read_view(&r, read_u16(&r));
+        err failed = OK;
+        if (member)
+            member->subscription->calls->offer(member->subscription, offer);
+        else
+            failed = router_offer_share(d->options.router, offer, filter);
+        if (failed)
+            offer->failed = failed;
+    }
 }
 
 /* ---- news of members */
