@@ -49,6 +49,15 @@ need_console() {
   fi
 }
 
+# A client from elsewhere for the end to end tests; they skip what needs it where it cannot be had.
+need_mqtt_js() {
+  folder=tests/conformance/mqtt_js
+  if [ ! -e $folder/node_modules/.package-lock.json ] || [ $folder/package-lock.json -nt $folder/node_modules/.package-lock.json ]; then
+    step "fetching mqtt.js for the tests (npm ci, pinned in $folder/package-lock.json)"
+    npm ci --prefix $folder --no-audit --no-fund --loglevel=error && touch $folder/node_modules/.package-lock.json
+  fi
+}
+
 # build FOLDER [meson options...]: all there is, or the $targets.
 build() {
   folder=$1

@@ -359,6 +359,7 @@ def test_no_local_on_a_shared_one_is_an_error(broker):
     assert one.farewell() in (PROTOCOL_ERROR, MALFORMED)
 
 
+@pytest.mark.xfail(reason="a SHOULD of 4.8.2 that the server does not do yet: the message ends with the member's session")
 def test_what_a_member_had_not_acknowledged_is_not_lost(broker):
     """4.8.2: it is sent to another one of the group when its session ends."""
     topic, speaker = unique("again"), broker.peer()
@@ -370,6 +371,7 @@ def test_what_a_member_had_not_acknowledged_is_not_lost(broker):
     second.subscribe(f"$share/g/{topic}", qos=1)
     first.send(ending_packet(14))
     first.wait_closed()
+    second.stream.settimeout(3)
     assert second.receive().payload == b"work"
 
 
