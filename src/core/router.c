@@ -406,29 +406,38 @@ static void visit_nodes(struct router *r, struct bytes topic, struct visit *visi
         visit->node(visit, f->nodes[i]);
 }
 
+/* A message that is routed, or an offer of it. */
 struct routing {
     struct visit visit;
     struct message *message;
+    struct offer *offer; /* NULL: routed */
     enum route route;
 };
+
+static void hand_to(const struct routing *routing, struct subscription *s)
+{
+    if (routing->offer)
+        s->calls->offer(s, routing->offer);
+    else
+        s->calls->deliver(s, routing->message);
+}
 
 static void route_node(struct visit *self, const struct router_node *node)
 {
     const struct routing *routing = CONTAINER(self, struct routing, visit);
     list_each (at, &node->subscriptions) {
         struct subscription *s = CONTAINER(at, struct subscription, place);
-        if (routing->route != ROUTE_OFFERED || !(s->flags & SUBSCRIPTION_KEEPS))
-            s->calls->deliver(s, routing->message);
+        bool keeps = s->flags & SUBSCRIPTION_KEEPS;
+        if (routing->offer ? keeps : !keeps || routing->route != ROUTE_OFFERED)
+            hand_to(routing, s);
     }
-    for (struct router_group *g = routing->route == ROUTE_FRESH ? node->groups : NULL; g; g = g->next) {
-        struct subscription *s = group_choose(g);
-        s->calls->deliver(s, routing->message);
-    }
+    for (struct router_group *g = routing->route == ROUTE_FRESH ? node->groups : NULL; g; g = g->next)
+        hand_to(routing, group_choose(g));
 }
 
 void router_route(struct router *r, struct message *message, enum route route)
 {
-    struct routing routing = {{route_node}, message, route};
+    struct routing routing = {{route_node}, message, NULL, route};
     if (!r->count)
         return;
     visit_nodes(r, message->topic, &routing.visit);
@@ -474,30 +483,10 @@ err router_offer_share(struct router *r, struct offer *offer, struct bytes filte
     return g ? &elsewhere : OK;
 }
 
-struct offering {
-    struct visit visit;
-    struct offer *offer;
-    enum route route;
-};
-
-static void offer_node(struct visit *self, const struct router_node *node)
-{
-    const struct offering *offering = CONTAINER(self, struct offering, visit);
-    list_each (at, &node->subscriptions) {
-        struct subscription *s = CONTAINER(at, struct subscription, place);
-        if (s->flags & SUBSCRIPTION_KEEPS)
-            s->calls->offer(s, offering->offer);
-    }
-    for (struct router_group *g = offering->route == ROUTE_FRESH ? node->groups : NULL; g; g = g->next) {
-        struct subscription *s = group_choose(g);
-        s->calls->offer(s, offering->offer);
-    }
-}
-
 void router_offer(struct router *r, struct offer *offer, enum route route)
 {
-    struct offering offering = {{offer_node}, offer, route};
-    visit_nodes(r, offer->message->topic, &offering.visit);
+    struct routing routing = {{route_node}, offer->message, offer, route};
+    visit_nodes(r, offer->message->topic, &routing.visit);
 }
 
 bool router_may_keep(const struct router *r, struct bytes topic)
