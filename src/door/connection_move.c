@@ -35,6 +35,7 @@ void connection_leave(struct connection *c)
     loop_timer_clear(from->loop, &c->timer);
     c->in_epoll = false;
     list_remove(&c->place);
+    list_remove(&c->dirt); /* the sweep that hears its last word here must not find it again: it is another thread's */
     c->line.lobby = to;
     counter_lower(&from->counts->connections_now, 1);
     if (mailbox_post(loop_mailbox(to->loop), &moving->mail)) { /* that loop has too much to do: the peer comes again */

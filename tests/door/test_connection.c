@@ -89,7 +89,8 @@ static char long_text[65536];
 static bool one_sends_it_long(struct world *w)
 {
     if (long_sent < long_len)
-        long_sent += guest_send(&one, bytes_of(long_text + long_sent, long_len - long_sent < 5000 ? long_len - long_sent : 5000));
+        long_sent += guest_send(
+            &one, bytes_of(long_text + long_sent, long_len - long_sent < 5000 ? long_len - long_sent : 5000));
     return one_heard_a_line(w);
 }
 
@@ -169,6 +170,20 @@ static void a_move_takes_along_what_was_not_used(void **state)
     assert_ptr_equal(w->spoken[0].speaker.line->lobby, w->all[1]);
     assert_int_equal(counter_read(&w->counts[0].connections_now), 0);
     assert_int_equal(counter_read(&w->counts[1].connections_now), 1);
+    close_with_one(w);
+}
+
+/* Its last word on the old loop is heard by that loop's sweep, which must not know it any more behind that. */
+static void one_that_moves_out_of_a_sweep_is_gone_from_it(void **state)
+{
+    struct world *w = open_with_one();
+    guest_say(&one, "hold\nmove\nthere\n");
+    run_until(w, first_holds);
+    w->spoken[0].holds = false;
+    w->spoken[0].speaker.line->calls->resume(w->spoken[0].speaker.line);
+    run_until(w, one_heard_a_line);
+    assert_heard("THERE\n");
+    assert_false(w->spoken[0].astray);
     close_with_one(w);
 }
 
@@ -364,6 +379,7 @@ int main(void)
         cmocka_unit_test(what_never_makes_sense_is_ended),
         cmocka_unit_test(one_that_is_held_hears_later_what_came_meanwhile),
         cmocka_unit_test(a_move_takes_along_what_was_not_used),
+        cmocka_unit_test(one_that_moves_out_of_a_sweep_is_gone_from_it),
         cmocka_unit_test(one_that_settled_is_forgotten),
         cmocka_unit_test(a_peer_that_takes_nothing_is_let_go),
         cmocka_unit_test(a_peer_that_reads_slowly_gets_everything),

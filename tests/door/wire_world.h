@@ -31,6 +31,7 @@ struct spoken {
     size_t number;
     unsigned hears, tired, drained;
     bool lost, holds;
+    bool astray; /* it was heard while a lobby was swept that is not its own */
 };
 
 struct world {
@@ -93,6 +94,8 @@ static inline err spoken_hear(struct speaker *self, struct bytes in, size_t *use
     struct spoken *s = CONTAINER(self, struct spoken, speaker);
     size_t at;
     s->hears++;
+    for (size_t i = 0; i < LOBBIES; i++)
+        s->astray |= s->world->all[i] != self->line->lobby && s->world->all[i]->traffic->sweeping;
     while (!s->holds && bytes_find(in, '\n', &at)) {
         struct bytes line = bytes_first(in, at + 1);
         in = bytes_from(in, at + 1);
