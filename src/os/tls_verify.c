@@ -11,6 +11,7 @@
 #include "os/tls_library.h"
 #include "os/tls_tickets.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
@@ -62,11 +63,20 @@ static bool has_known_extensions_only(const X509 *certificate)
     return true;
 }
 
+/* RFC 5480, 2.1.1: a curve is named; one that is spelled out may be another than it looks like. */
+static bool has_named_curve(const EVP_PKEY *key)
+{
+    int spelled_out = 0;
+    return !EVP_PKEY_is_a(key, "EC") ||
+           (EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &spelled_out) == 1 &&
+            !spelled_out);
+}
+
 static bool is_strong(X509 *certificate)
 {
     int bits = 0;
     EVP_PKEY *key = X509_get0_pubkey(certificate);
-    return key && EVP_PKEY_get_security_bits(key) >= STRENGTH_BITS &&
+    return key && EVP_PKEY_get_security_bits(key) >= STRENGTH_BITS && has_named_curve(key) &&
            X509_get_signature_info(certificate, NULL, NULL, &bits, NULL) == 1 && bits >= STRENGTH_BITS;
 }
 
@@ -97,6 +107,29 @@ static X509 *find_root(const struct tls_trust *trust, X509 *certificate)
     return NULL;
 }
 
+/* One entry of a kind that is not understood spoils the list for everybody (RFC 5280, 5.3). */
+static bool has_plain_entries(X509_CRL *crl)
+{
+    STACK_OF(X509_REVOKED) *entries = X509_CRL_get_REVOKED(crl);
+    for (int i = 0; i < sk_X509_REVOKED_num(entries); i++) {
+        const X509_REVOKED *entry = sk_X509_REVOKED_value(entries, i);
+        for (int k = 0; k < X509_REVOKED_get_ext_count(entry); k++)
+            if (X509_EXTENSION_get_critical(X509_REVOKED_get_ext(entry, k)))
+                return false;
+    }
+    return true;
+}
+
+/* Which of an authority's keys signed it, when it says so. */
+static bool names_key_of(X509_CRL *crl, X509 *authority)
+{
+    int place = 0;
+    AUTHORITY_KEYID *id = X509_CRL_get_ext_d2i(crl, NID_authority_key_identifier, &place, NULL);
+    bool fits = id ? X509_check_akid(authority, id) == X509_V_OK : place == -1; /* -1: it has none */
+    AUTHORITY_KEYID_free(id);
+    return fits;
+}
+
 static bool is_plain_list(X509_CRL *crl, const struct anchor *anchor)
 {
     for (int i = 0; i < X509_CRL_get_ext_count(crl); i++) {
@@ -105,8 +138,8 @@ static bool is_plain_list(X509_CRL *crl, const struct anchor *anchor)
         if (X509_EXTENSION_get_critical(e) || (id != NID_crl_number && id != NID_authority_key_identifier))
             return false;
     }
-    return X509_CRL_get0_nextUpdate(crl) && X509_get_key_usage(anchor->certificate) & KU_CRL_SIGN &&
-           X509_CRL_verify(crl, anchor->key) == 1;
+    return has_plain_entries(crl) && names_key_of(crl, anchor->certificate) && X509_CRL_get0_nextUpdate(crl) &&
+           X509_get_key_usage(anchor->certificate) & KU_CRL_SIGN && X509_CRL_verify(crl, anchor->key) == 1;
 }
 
 /* Its only list: with several, which of them counts is the long way's to say. */

@@ -5,6 +5,7 @@
 #include "os/tls_context.h"
 #include "os/tls_verify.h"
 
+#include <openssl/core_names.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #include <cmocka.h>
 
 enum by { ISSUING, ROOT, OTHER, FORGED, DEVICE, ITSELF }; /* FORGED: the issuing certificate's name with another key */
-enum list { NO_LIST, CURRENT_LIST, OLD_LIST, EARLY_LIST, FORGED_LIST, ROOTS_LIST, ODD_LIST };
+enum list { NO_LIST, CURRENT_LIST, OLD_LIST, EARLY_LIST, FORGED_LIST, ROOTS_LIST, ODD_LIST, ODD_ENTRY, ODD_KEY_ID };
 enum touch { UNTOUCHED, SIGNATURE_BIT, OUTER_ALGORITHM };
 
 static const struct row {
@@ -27,6 +28,7 @@ static const struct row {
     const EVP_MD *(*digest)(void); /* NULL: SHA-256 */
     int rsa_bits;
     const char *curve; /* neither: P-256 */
+    bool spelled_out;  /* the curve by its parameters */
     bool version_1;
     bool lets_in; /* the long way */
     bool is_short;
@@ -56,6 +58,7 @@ static const struct row {
     {"by itself", .by = ITSELF, .usage = "clientAuth"},
     {"by SHA-1", .digest = EVP_sha1, .usage = "clientAuth"},
     {"a weak key", .curve = "prime192v1", .usage = "clientAuth"},
+    {"a curve by its parameters", .spelled_out = true, .usage = "clientAuth"},
     {"of version 1", .version_1 = true, .lets_in = true},
     {"a bit of the signature", .touch = SIGNATURE_BIT, .usage = "clientAuth"},
     {"two names of the algorithm", .touch = OUTER_ALGORITHM, .usage = "clientAuth"},
@@ -68,6 +71,8 @@ static const struct row {
     {"the root's device, with the root's list", .list = ROOTS_LIST, .by = ROOT, .usage = "clientAuth", .lets_in = true,
      .is_short = true},
     {"a list with an unknown critical extension", .list = ODD_LIST, .usage = "clientAuth"},
+    {"a list with an unknown critical extension at another's entry", .list = ODD_ENTRY, .usage = "clientAuth"},
+    {"a list that names another key", .list = ODD_KEY_ID, .usage = "clientAuth"},
 };
 
 struct world {
@@ -161,6 +166,12 @@ static X509 *forge(const struct world *w, const struct row *r)
     struct party p = party_make(by, &leaf);
     X509 *signer = by ? by->certificate : p.certificate;
     EVP_PKEY *key = by ? by->key : p.key;
+    if (r->spelled_out) {
+        EVP_PKEY *other = EVP_EC_gen("P-256");
+        certify(other && EVP_PKEY_set_utf8_string_param(other, OSSL_PKEY_PARAM_EC_ENCODING, "explicit") &&
+                X509_set_pubkey(p.certificate, other));
+        EVP_PKEY_free(other);
+    }
     if (r->rsa_bits || r->curve) {
         EVP_PKEY *other = r->curve ? EVP_EC_gen(r->curve) : EVP_RSA_gen((unsigned)r->rsa_bits);
         certify(other && X509_set_pubkey(p.certificate, other));
@@ -199,6 +210,11 @@ static struct buffer make_list(const struct world *w, const struct row *r, const
         certify(other || ASN1_INTEGER_set_uint64(serial, 77));
         certify(X509_REVOKED_set_serialNumber(entry, serial) && X509_REVOKED_set_revocationDate(entry, t));
         ASN1_INTEGER_free(serial);
+        if (!other && r->list == ODD_ENTRY) {
+            X509_EXTENSION *e = X509V3_EXT_conf(NULL, NULL, "1.2.3.4", "critical,DER:0500");
+            certify(e && X509_REVOKED_add_ext(entry, e, -1));
+            X509_EXTENSION_free(e);
+        }
         if (other && !r->revoked)
             X509_REVOKED_free(entry);
         else
@@ -206,6 +222,11 @@ static struct buffer make_list(const struct world *w, const struct row *r, const
     }
     if (r->list == ODD_LIST) {
         X509_EXTENSION *e = X509V3_EXT_conf(NULL, NULL, "1.2.3.4", "critical,DER:0500");
+        certify(e && X509_CRL_add_ext(crl, e, -1));
+        X509_EXTENSION_free(e);
+    }
+    if (r->list == ODD_KEY_ID) {
+        X509_EXTENSION *e = X509V3_EXT_conf(NULL, NULL, "2.5.29.35", "DER:3006800401020304");
         certify(e && X509_CRL_add_ext(crl, e, -1));
         X509_EXTENSION_free(e);
     }
