@@ -14,7 +14,7 @@ static void a_full_queue_by_policy(void **state)
         uint64_t dropped;
     } rows[] = {
         {"refused: the publisher is told, and nothing is dropped", OVERFLOW_REFUSE, "m1 m1", "(refused 97)|(refused 97)|", 1, 10, 0},
-        {"QoS 0 goes first, and there is none: refused? no: the new one is dropped", OVERFLOW_DROP_QOS_0, "m1 m1", "", 1, 10, 2},
+        {"QoS 0 goes first; there is none, so the new one goes", OVERFLOW_DROP_QOS_0, "m1 m1", "", 1, 10, 2},
         {"the oldest goes", OVERFLOW_DROP_OLDEST, "m1 m1", "", 3, 12, 2},
         {"QoS 0 is not for who is away", OVERFLOW_REFUSE, "m0 m0", "", 1, 10, 0},
     };
