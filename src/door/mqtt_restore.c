@@ -94,10 +94,12 @@ static bool delivery_row(struct delivery_rows *self, const struct client_deliver
                                 .retain = d->retain,
                                 .durable = 1,
                                 .state = d->released ? DELIVERY_RELEASED : DELIVERY_SENT};
-    if (s && !outbox_restore(&s->outbox, d->number, &delivery))
+    if (s && !outbox_restore(&s->outbox, d->number, &delivery)) {
         r->out->deliveries++;
-    else
+        mqtt_account(s);
+    } else {
         r->out->left_out++;
+    }
     return true;
 }
 
