@@ -11,6 +11,8 @@
 
 #include "crypto/certificate.h"
 
+static const struct fault revoked = {ERR_REFUSED, "certificate revoked"};
+
 enum {
     TURN_TARGET_MS = 5,    /* in a turn that took longer, one handshake at most is begun */
     STEPS_MS = 2,          /* of a turn, for handshakes, */
@@ -104,10 +106,9 @@ static void prove(struct connection *c)
         IGNORE(principal_set(&c->line.who, PRINCIPAL_DEVICE, bytes_of_text(id)));
 }
 
-static void refused(struct connection *c, err failed)
+static void refused(struct connection *c, err failed, const char *why)
 {
     struct lobby *lobby = c->line.lobby;
-    const char *why = tls_trouble(c->tls);
     counter_raise(&lobby->counts->handshakes_refused, 1);
     log_line(lobby->log, LOG_INFO, "handshake refused", "peer=%s door=%s why=\"%s\"", c->line.peer,
              c->arrival->protocol->name, why);
@@ -123,7 +124,11 @@ static void step(struct connection *c)
 {
     err failed = tls_handshake(c->tls);
     if (failed && !err_is(failed, ERR_AGAIN)) {
-        refused(c, failed);
+        refused(c, failed, tls_trouble(c->tls));
+        return;
+    }
+    if (!failed && connection_is_revoked(c)) { /* the lists came while it shook hands under the old ones */
+        refused(c, &revoked, revoked.text);
         return;
     }
     if (!failed) {

@@ -156,6 +156,25 @@ static void due(struct timer *timer)
         connection_expect(c, &c->stalled_ms, c->stalled_ms > now_ms ? c->stalled_ms - now_ms : 1);
 }
 
+/* ---- revoked certificates */
+
+bool connection_is_revoked(const struct connection *c)
+{
+    const struct tls_context *lists = c->line.lobby->traffic->lists;
+    return lists && c->tls && tls_peer_is_revoked(c->tls, lists);
+}
+
+static void end_revoked(struct connection *c)
+{
+    static const char why[] = "its certificate was revoked";
+    struct lobby *lobby = c->line.lobby;
+    log_line(lobby->log, LOG_WARN, "connection ended", "device=%s why=\"%s\"", c->line.who.id, why);
+    lobby->reporter->report(
+        lobby->reporter,
+        &(struct report){.kind = EVENT_CONNECTION_REFUSED, .device = c->line.who.id, .peer = c->line.peer, .why = why});
+    connection_end(c);
+}
+
 /* ---- the beginning */
 
 void connection_begin(struct connection *c)
@@ -260,6 +279,8 @@ void connection_arrived(struct connection *c)
     connection_soil(c);
     if (c->line.lobby->shut)
         connection_leave_now(c);
+    else if (connection_is_revoked(c))
+        end_revoked(c);
 }
 
 /* ---- all lines of a lobby */
@@ -296,6 +317,18 @@ void connection_sweep(struct lobby *lobby)
     for (struct list *at = list_take(&lobby->graves); at; at = list_take(&lobby->graves))
         bury(CONTAINER(at, struct connection, place));
     t->sweeping = false;
+}
+
+void connection_end_revoked(struct lobby *lobby, struct tls_context *ctx)
+{
+    struct tls_context *before = lobby->traffic->lists;
+    lobby->traffic->lists = tls_context_share(ctx);
+    tls_context_drop(before);
+    list_each (at, &lobby->lines) {
+        struct connection *c = CONTAINER(at, struct connection, place);
+        if (c->phase == OPEN && connection_is_revoked(c))
+            end_revoked(c);
+    }
 }
 
 void connection_end_all(struct lobby *lobby)

@@ -35,6 +35,9 @@ err connection_open(const struct listener *l, int fd, const char peer[ADDRESS_TE
 err traffic_open(struct lobby *lobby, struct traffic **out) MUST; /* gives; borrows the lobby, which has its loop */
 void traffic_close(struct traffic *traffic);                      /* takes, when no connection is left. NULL is fine */
 err traffic_use_tls(struct traffic *traffic) MUST;                /* before its first listener with TLS */
-void connection_sweep(struct lobby *lobby);     /* writes what waits, reads what is left, buries the dead */
+void connection_sweep(struct lobby *lobby); /* writes what waits, reads what is left, buries the dead */
+/* Ends every line whose peer's certificate the lists of ctx name, and from now on those that get through a handshake
+ * under older ones. Shares ctx. */
+void connection_end_revoked(struct lobby *lobby, struct tls_context *ctx);
 void connection_close_all(struct lobby *lobby); /* ends every line once what is queued for it was written */
 void connection_end_all(struct lobby *lobby);   /* ends and buries every line now */

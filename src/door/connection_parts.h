@@ -66,6 +66,7 @@ struct admission {
 /* What all connections of one loop share. */
 struct traffic {
     struct tls_engine *engine; /* NULL: no port with TLS was opened yet */
+    struct tls_context *lists; /* held: the newest revocation lists; NULL: those of the listeners' first contexts */
     struct admission admission;
     struct turn_end sweep; /* writes the dirty, steps handshakes, buries the dead */
     struct lobby *lobby;
@@ -76,13 +77,14 @@ struct traffic {
 };
 
 /* ---- connection.c: life */
-void connection_soil(struct connection *c);      /* it has something to do at the end of this turn */
-void connection_die(struct connection *c);       /* at once, but for its memory */
-void connection_begin(struct connection *c);     /* the handshake is over or none is needed: who speaks? */
-void connection_end(struct connection *c);       /* once what is queued was written */
-void connection_arrived(struct connection *c);   /* on another loop */
-void connection_leave_now(struct connection *c); /* the server stops: no time to linger */
-void connection_settle(struct connection *c);    /* frees what only the arrival needs */
+void connection_soil(struct connection *c);             /* it has something to do at the end of this turn */
+void connection_die(struct connection *c);              /* at once, but for its memory */
+bool connection_is_revoked(const struct connection *c); /* by the newest lists */
+void connection_begin(struct connection *c);            /* the handshake is over or none is needed: who speaks? */
+void connection_end(struct connection *c);              /* once what is queued was written */
+void connection_arrived(struct connection *c);          /* on another loop */
+void connection_leave_now(struct connection *c);        /* the server stops: no time to linger */
+void connection_settle(struct connection *c);           /* frees what only the arrival needs */
 /* Sets the timer when it is not set early enough: one that fires too early sets itself anew, so a packet that moves a
  * deadline away costs no more than a store. */
 void connection_expect(struct connection *c, int64_t *deadline, int64_t after_ms);

@@ -37,6 +37,7 @@ void traffic_close(struct traffic *t)
         buffer_wipe(t->pool[i]);
         mem_drop(t->pool[i]);
     }
+    tls_context_drop(t->lists);
     tls_engine_close(t->engine);
     mem_wipe(t->scratch, sizeof t->scratch);
     mem_drop(t);

@@ -197,6 +197,16 @@ err file_remove(const char *path)
     return unlink(path) == 0 ? sync_folder_of(path) : fault_of(errno);
 }
 
+struct file_mark file_mark(const char *path)
+{
+    struct stat found;
+    if (stat(path, &found) != 0)
+        return (struct file_mark){.size = 0};
+    return (struct file_mark){.changed_ns = (int64_t)found.st_mtim.tv_sec * 1000000000 + found.st_mtim.tv_nsec,
+                              .size = (uint64_t)found.st_size,
+                              .number = found.st_ino};
+}
+
 bool file_exists(const char *path)
 {
     struct stat s;

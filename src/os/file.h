@@ -16,6 +16,12 @@ MUST err file_replace(const char *path, struct bytes content, mode_t mode);
 /* As file_replace, but ERR_EXISTS when the file is there already. */
 MUST err file_create(const char *path, struct bytes content, mode_t mode);
 MUST err file_remove(const char *path); /* and syncs the folder: it does not come back after a power cut */
+/* What changes whenever somebody writes or replaces the file. {0}: there is no such file. */
+struct file_mark {
+    int64_t changed_ns;
+    uint64_t size, number;
+};
+struct file_mark file_mark(const char *path);
 bool file_exists(const char *path);
 MUST err folder_make(const char *path, mode_t mode); /* and its parents (0755); there already is OK */
 /* Holds an exclusive lock on path until the descriptor is closed. ERR_EXISTS: another process holds it. */

@@ -4,6 +4,7 @@
 
 #include "os/tls_connection.h"
 #include "os/tls_library.h"
+#include "os/tls_revoked.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -105,7 +106,16 @@ uint32_t tls_wants(const struct tls *tls)
 
 err tls_handshake(struct tls *tls)
 {
-    return tls->carrier == CARRIED_BY_US ? OK : library_handshake(tls);
+    if (tls->carrier == CARRIED_BY_US)
+        return OK;
+    TRY(library_handshake(tls));
+    tls->peer_mark = library_peer_mark(tls->library);
+    return OK;
+}
+
+bool tls_peer_is_revoked(const struct tls *tls, const struct tls_context *ctx)
+{
+    return tls_revoked_names(ctx->revoked, tls->peer_mark);
 }
 
 /* The first transfer behind the handshake: until then the certificate is at hand. */

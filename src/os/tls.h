@@ -71,6 +71,9 @@ void tls_tickets_drop(struct tls_tickets *tickets); /* one holder less; wipes wi
  * the certificate, or OpenSSL finds one of them too weak. */
 MUST err tls_context_server(const struct tls_options *options, struct tls_context **out);
 MUST err tls_context_client(const struct tls_options *options, struct tls_context **out);
+/* Whether its revocation lists do what they are for. ERR_REFUSED: one of them is signed by none of the anchors.
+ * ERR_EXPIRED: one is over, or not valid yet. Peers are refused with either. */
+MUST err tls_context_judge_lists(const struct tls_context *ctx);
 struct tls_context *tls_context_share(struct tls_context *ctx); /* one more holder; from any thread */
 void tls_context_drop(struct tls_context *ctx);                 /* one holder less; NULL is fine */
 
@@ -114,5 +117,8 @@ bool tls_peer_refused(const struct tls *tls); /* that fault was an alert of the 
  * resumed. ERR_ABSENT: it showed none, or it is no more kept. Ask when the handshake is done, before the first read or
  * write. */
 MUST err tls_peer_certificate(const struct tls *tls, struct buffer *out);
-bool tls_resumed(const struct tls *tls);        /* by a ticket; ask at the same time */
+bool tls_resumed(const struct tls *tls); /* by a ticket; ask at the same time */
+/* Whether the lists of ctx, which need not be the connection's own, name the certificate that a server's peer has
+ * shown. At any time behind the handshake. False for a peer that showed none. */
+bool tls_peer_is_revoked(const struct tls *tls, const struct tls_context *ctx);
 const char *tls_version(const struct tls *tls); /* "TLSv1.3" */

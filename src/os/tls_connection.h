@@ -19,6 +19,7 @@ struct tls {
     };
     int fd;
     enum tls_carrier carrier;
+    uint64_t peer_mark; /* of its certificate: os/tls_revoked.h; 0: none was shown */
 };
 
 /* Said by both carriers. */

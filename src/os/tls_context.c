@@ -4,6 +4,7 @@
 #include "os/tls_context.h"
 
 #include "os/tls_library.h"
+#include "os/tls_revoked.h"
 #include "os/tls_socket.h"
 #include "os/tls_verify.h"
 
@@ -191,6 +192,7 @@ static err verify_clients(struct tls_context *ctx, const struct tls_options *opt
     if (options->peer == TLS_PEER_ANONYMOUS)
         return OK;
     TRY(verify_peer(ctx->ssl, options, modes[options->peer], X509_PURPOSE_SSL_CLIENT));
+    TRY(tls_revoked_open(SSL_CTX_get_cert_store(ctx->ssl), &ctx->revoked));
     return tls_trust_open(ctx->ssl, &ctx->trust);
 }
 
@@ -348,6 +350,11 @@ err tls_context_client(const struct tls_options *options, struct tls_context **o
     return context_finish(ctx, e, out);
 }
 
+err tls_context_judge_lists(const struct tls_context *ctx)
+{
+    return tls_revoked_judge(ctx->revoked);
+}
+
 struct tls_context *tls_context_share(struct tls_context *ctx)
 {
     atomic_fetch_add_explicit(&ctx->holders, 1, memory_order_relaxed);
@@ -360,6 +367,7 @@ void tls_context_drop(struct tls_context *ctx)
         return;
     SSL_CTX_free(ctx->ssl);
     tls_trust_drop(ctx->trust);
+    tls_revoked_drop(ctx->revoked);
     tls_tickets_drop(ctx->tickets);
     (void)OSSL_PROVIDER_unload(ctx->nothing);
     OSSL_LIB_CTX_free(ctx->blind);

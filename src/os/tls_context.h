@@ -11,6 +11,7 @@
 enum { ALPN_MAX = 32 };
 
 struct tls_trust;
+struct tls_revoked;
 
 struct tls_context {
     atomic_uint holders;
@@ -20,6 +21,7 @@ struct tls_context {
     uint8_t alpn[ALPN_MAX + 1]; /* RFC 7301, 3.1: length and name */
     size_t alpn_len;            /* 0: none */
     enum tls_peer peer;
+    struct tls_revoked *revoked; /* NULL: no lists */
     struct tls_trust *trust;     /* servers that ask for certificates: os/tls_verify.h */
     struct tls_tickets *tickets; /* held; NULL: none */
     uint32_t ticket_life_s;

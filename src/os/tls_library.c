@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "os/tls_engine.h"
+#include "os/tls_revoked.h"
 #include "os/tls_verify.h"
 
 #include <openssl/err.h>
@@ -236,6 +237,12 @@ err library_write(struct tls_library *l, struct bytes in, size_t *taken)
 bool library_has_pending(const struct tls_library *l)
 {
     return !l->broken && (l->socket.len || (!l->starved && SSL_has_pending(l->ssl) == 1));
+}
+
+uint64_t library_peer_mark(const struct tls_library *l)
+{
+    const X509 *leaf = SSL_is_server(l->ssl) ? SSL_get0_peer_certificate(l->ssl) : NULL;
+    return leaf ? tls_revoked_mark(leaf) : 0;
 }
 
 err library_peer_certificate(const struct tls_library *l, struct buffer *out)

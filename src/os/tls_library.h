@@ -33,6 +33,7 @@ MUST err library_handshake(struct tls *tls);
 MUST err library_read(struct tls_library *library, uint8_t *out, size_t room, size_t *got);
 MUST err library_write(struct tls_library *library, struct bytes in, size_t *taken);
 bool library_has_pending(const struct tls_library *library);
+uint64_t library_peer_mark(const struct tls_library *library); /* os/tls_revoked.h; 0: a server's, or none was shown */
 MUST err library_peer_certificate(const struct tls_library *library, struct buffer *out);
 
 /* From OpenSSL to us, when the handshake is done and it may be: a TLS 1.3 server with an engine. Otherwise OpenSSL goes

@@ -211,6 +211,21 @@ static void a_lock_is_one_holders(void **state)
     }
 }
 
+static void a_mark_changes_with_the_file(void **state)
+{
+    char kept[128];
+    at("kept", kept);
+    struct file_mark absent = file_mark(kept);
+    assert_true(!absent.number && !absent.size && !absent.changed_ns);
+    assert_null(file_replace(kept, BYTES("a"), 0600));
+    struct file_mark first = file_mark(kept), again = file_mark(kept);
+    assert_memory_equal(&first, &again, sizeof first);
+    assert_int_equal(first.size, 1);
+    assert_null(file_replace(kept, BYTES("b"), 0600));
+    struct file_mark second = file_mark(kept);
+    assert_true(second.number != first.number || second.changed_ns != first.changed_ns);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +237,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(writers_do_not_mix, folder_open, folder_close),
         cmocka_unit_test_setup_teardown(reads_are_bounded, folder_open, folder_close),
         cmocka_unit_test_setup_teardown(folders_are_made_with_their_parents, folder_open, folder_close),
+        cmocka_unit_test_setup_teardown(a_mark_changes_with_the_file, folder_open, folder_close),
         cmocka_unit_test_setup_teardown(a_lock_is_one_holders, folder_open, folder_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,10 +93,11 @@ struct visit {
     int version;             /* 0: the newest */
     const struct party *who; /* NULL: nobody */
     SSL_SESSION *session;
+    const struct tls_context *later; /* whose lists are asked when the connection has long gone on; may be NULL */
 };
 
 struct outcome {
-    bool refused, resumed, knows;
+    bool refused, resumed, knows, revoked;
 };
 
 static void carry_text(struct tls *tls, SSL *client)
@@ -159,6 +160,7 @@ static struct outcome visit(struct world *w, struct tls_context *ctx, const stru
         assert_int_equal(SSL_connect(client), 1);
         assert_int_equal(SSL_session_reused(client), out.resumed);
         carry_text(tls, client);
+        out.revoked = v->later && tls_peer_is_revoked(tls, v->later);
     }
     tls_close(tls);
     SSL_set_shutdown(client, SSL_SENT_SHUTDOWN); /* for OpenSSL's books: the session is good */
@@ -264,26 +266,36 @@ static void a_ticket_is_worth_what_its_handshake_was(void **state)
     tls_context_drop(foreign);
 }
 
-static struct buffer list_with(const struct world *w, const struct party *revoked)
+/* The life of a list, in seconds from now; {0}: an hour. */
+struct life {
+    long from, until;
+};
+
+static struct buffer list_by(const struct party *by, const struct party *revoked, struct life life)
 {
     struct buffer pem;
     X509_CRL *crl = X509_CRL_new();
     ASN1_TIME *t = ASN1_TIME_new();
     certify(X509_CRL_set_version(crl, X509_CRL_VERSION_2) &&
-            X509_CRL_set_issuer_name(crl, X509_get_subject_name(w->issuing.certificate)) && X509_gmtime_adj(t, -60) &&
-            X509_CRL_set1_lastUpdate(crl, t) && X509_gmtime_adj(t, 3600) && X509_CRL_set1_nextUpdate(crl, t));
+            X509_CRL_set_issuer_name(crl, X509_get_subject_name(by->certificate)) && X509_gmtime_adj(t, life.from) &&
+            X509_CRL_set1_lastUpdate(crl, t) && X509_gmtime_adj(t, life.until) && X509_CRL_set1_nextUpdate(crl, t));
     if (revoked) {
         X509_REVOKED *entry = X509_REVOKED_new();
         certify(X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(revoked->certificate)) &&
                 X509_REVOKED_set_revocationDate(entry, t) && X509_CRL_add0_revoked(crl, entry));
     }
-    certify(X509_CRL_sign(crl, w->issuing.key, EVP_sha256()) > 0);
+    certify(X509_CRL_sign(crl, by->key, EVP_sha256()) > 0);
     BIO *bio = BIO_new(BIO_s_mem());
     certify(PEM_write_bio_X509_CRL(bio, crl));
     pem_of(bio, &pem);
     ASN1_TIME_free(t);
     X509_CRL_free(crl);
     return pem;
+}
+
+static struct buffer list_with(const struct world *w, const struct party *revoked)
+{
+    return list_by(&w->issuing, revoked, (struct life){-60, 3600});
 }
 
 /* A new list is a new context: whoever is on it gets in neither with a ticket nor without. */
@@ -304,6 +316,66 @@ static void revocation_ends_tickets(void **state)
     tls_context_drop(revoked);
     buffer_drop(&empty);
     buffer_drop(&full);
+}
+
+static void a_live_connection_is_asked_whether_it_is_revoked(void **state)
+{
+    struct world *w = *state;
+    struct buffer empty = list_with(w, NULL), full = list_with(w, &w->device);
+    struct tls_options options = options_of(w);
+    for (int layer = 0; layer < 2; layer++) {
+        options.records = (enum tls_record_layer)layer;
+        options.crl_pem = (struct bytes){NULL, 0};
+        struct tls_context *none = open_context(&options);
+        options.crl_pem = buffer_view(&empty);
+        struct tls_context *nobody = open_context(&options);
+        options.crl_pem = buffer_view(&full);
+        struct tls_context *device = open_context(&options);
+        assert_true(visit(w, none, &(struct visit){.who = &w->device, .later = device}).revoked);
+        struct outcome again =
+            visit(w, none, &(struct visit){.who = &w->device, .later = device, .session = w->session});
+        assert_true(again.resumed && again.revoked);
+        assert_false(visit(w, none, &(struct visit){.who = &w->device, .later = nobody}).revoked);
+        assert_false(visit(w, none, &(struct visit){.who = &w->device, .later = none}).revoked);
+        assert_false(visit(w, none, &(struct visit){.who = &w->deep, .later = device}).revoked);
+        tls_context_drop(none);
+        tls_context_drop(nobody);
+        tls_context_drop(device);
+    }
+    buffer_drop(&empty);
+    buffer_drop(&full);
+}
+
+static void lists_are_judged(void **state)
+{
+    struct world *w = *state;
+    const struct {
+        const char *rule;
+        const struct party *by;
+        struct life life;
+        enum fault_kind kind; /* 0: OK */
+        bool names;           /* the device, all the same */
+    } rows[] = {
+        {"a good one", &w->issuing, {-60, 3600}, 0, true},
+        {"over", &w->issuing, {-3600, -60}, ERR_EXPIRED, true},
+        {"not valid yet", &w->issuing, {60, 3600}, ERR_EXPIRED, true},
+        {"another authority's", &w->other, {-60, 3600}, ERR_REFUSED, false},
+    };
+    struct tls_options options = options_of(w);
+    struct tls_context *none = open_context(&options);
+    assert_null(tls_context_judge_lists(none));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buffer list = list_by(rows[i].by, &w->device, rows[i].life);
+        options.crl_pem = buffer_view(&list);
+        struct tls_context *ctx = open_context(&options);
+        err judged = tls_context_judge_lists(ctx);
+        bool names = visit(w, none, &(struct visit){.who = &w->device, .later = ctx}).revoked;
+        if ((judged ? judged->kind : 0) != rows[i].kind || names != rows[i].names)
+            fail_msg("%s: %s, names the device: %d", rows[i].rule, err_text(judged), names);
+        tls_context_drop(ctx);
+        buffer_drop(&list);
+    }
+    tls_context_drop(none);
 }
 
 static void wait_until_after(const ASN1_TIME *time)
@@ -389,6 +461,8 @@ int main(void)
         cmocka_unit_test(foreign_tickets_lead_to_a_full_handshake),
         cmocka_unit_test(a_ticket_is_worth_what_its_handshake_was),
         cmocka_unit_test(revocation_ends_tickets),
+        cmocka_unit_test(a_live_connection_is_asked_whether_it_is_revoked),
+        cmocka_unit_test(lists_are_judged),
         cmocka_unit_test(an_expired_certificate_ends_tickets),
         cmocka_unit_test(older_versions_get_no_ticket),
         cmocka_unit_test(ticket_options_are_checked),

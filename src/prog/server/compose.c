@@ -101,12 +101,7 @@ err server_prepare(struct server *s, const struct server_settings *settings)
     take_limits(s);
     TRY(take_assets(s));
     TRY(keeper_client_open(SERVER_KEEPER, KEEPER_WAIT_MS, &s->chain_pem, &s->keeper));
-    TRY(take_root(s));
-    return port_tls_open(&s->tls, &(struct port_tls_options){.settings = settings,
-                                                             .issuer = keeper_client_issuer(s->keeper),
-                                                             .chain_pem = buffer_view(&s->chain_pem),
-                                                             .clock = machine_clock(),
-                                                             .dice = machine_dice()});
+    return take_root(s);
 }
 
 /* ---- within the sandbox */
@@ -264,9 +259,23 @@ static err open_doors(struct server *s)
     return failed;
 }
 
+static err open_port_tls(struct server *s)
+{
+    SCOPED(buffer_drop) struct buffer path = {.max = sizeof s->lists_path};
+    put_format(&path, "%s/crl.pem", s->folder);
+    TRY(text_copy(buffer_view(&path), s->lists_path, sizeof s->lists_path));
+    return port_tls_open(&s->tls, &(struct port_tls_options){.settings = s->settings,
+                                                             .issuer = keeper_client_issuer(s->keeper),
+                                                             .chain_pem = buffer_view(&s->chain_pem),
+                                                             .lists_path = s->lists_path,
+                                                             .clock = machine_clock(),
+                                                             .dice = machine_dice()});
+}
+
 err server_compose(struct server *s, const char *folder)
 {
     TRY(text_copy(bytes_of_text(folder), s->folder, sizeof s->folder));
+    TRY(open_port_tls(s));
     TRY(open_store(s));
     TRY(open_floor(s));
     TRY(open_desk(s));

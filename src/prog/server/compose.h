@@ -21,6 +21,7 @@ struct server {
     struct buffer chain_pem, root_pem; /* issuing then root; root alone */
     char public_url[300], mqtt_address[300];
     char folder[256];
+    char lists_path[272]; /* of revocation lists */
     struct policy policy;
     struct counter loop_stalls;
 
@@ -34,9 +35,10 @@ struct server {
     struct query_desk *desk;
 };
 
-/* Before the sandbox: the keeper's greeting and the first TLS contexts. */
+/* Before the sandbox: the keeper's greeting. */
 MUST err server_prepare(struct server *s, const struct server_settings *settings);
-/* Within the sandbox: the store, the threads, the open doors. `folder` as the sandboxed process sees it. */
+/* Within the sandbox: the certificate, the store, the threads, the open doors. `folder` as the sandboxed process sees
+ * it. */
 MUST err server_compose(struct server *s, const char *folder);
 MUST err server_open_reader(struct server *s, struct store_reader **out); /* one more; gives */
 void server_take_down(struct server *s); /* in reverse; also what was composed only in part */

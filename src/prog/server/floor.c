@@ -249,10 +249,11 @@ struct rekeying {
 static void rekey(struct mail *mail)
 {
     struct rekeying *r = CONTAINER(mail, struct rekeying, mail);
-    for (size_t i = 0; i < PORTS; i++) {
+    for (size_t i = 0; i < PORTS; i++)
         listener_use_tls(&r->station->listeners[i], r->tls[i]);
+    connection_end_revoked(&r->station->lobby, r->tls[PORT_MQTT]); /* all of them have the same lists */
+    for (size_t i = 0; i < PORTS; i++)
         tls_context_drop(r->tls[i]);
-    }
     mem_drop(r);
 }
 

@@ -5,12 +5,21 @@
 #include "crypto/certificate.h"
 #include "crypto/key.h"
 
-enum { CHAIN_MAX = 65536, US = 1000000 };
+enum { CHAIN_MAX = 65536, LISTS_MAX = 1024 * 1024, US = 1000000 };
 
 static void drop_contexts(struct tls_context *contexts[PORTS])
 {
     for (size_t i = 0; i < PORTS; i++)
         tls_context_drop(contexts[i]);
+}
+
+/* New lists that are over are refused while there are others; those that were in force when they ran out, or that lie
+ * there at the start, are used: nobody is to get in because of that. */
+static err judge(const struct port_tls *t, const struct tls_context *made, struct bytes lists_pem)
+{
+    err failed = tls_context_judge_lists(made);
+    bool in_force = !t->contexts[PORT_MQTT] || lists_pem.at == t->lists_pem.at;
+    return err_is(failed, ERR_EXPIRED) && in_force ? OK : failed;
 }
 
 /* All new or all old. The scope of a port's tickets: one that asks for a certificate takes none of one that does not.
@@ -33,6 +42,8 @@ static err take_contexts(struct port_tls *t, const struct tls_options *common)
         options.alpn = rows[i].alpn;
         options.ticket_scope = rows[i].scope;
         err failed = tls_context_server(&options, &made[rows[i].port]);
+        if (!failed)
+            failed = judge(t, made[rows[i].port], common->crl_pem);
         if (failed) {
             drop_contexts(made);
             return failed;
@@ -60,7 +71,7 @@ static err issue(struct port_tls *t, const struct key *key, struct buffer *chain
     return failed ? failed : buffer_finish(chain_pem);
 }
 
-static err renew(struct port_tls *t)
+static err renew(struct port_tls *t, struct bytes lists_pem)
 {
     SCOPED(buffer_drop) struct buffer chain = {.max = CHAIN_MAX};
     SCOPED(buffer_wipe) struct buffer key_pem = {.max = KEY_PEM_MAX};
@@ -75,6 +86,7 @@ static err renew(struct port_tls *t)
                                                /* With the issuing certificate: EST gives devices their own one alone
                                                 * (RFC 7030, 4.2.3), and many show no more than that. */
                                                .anchors_pem = t->options.chain_pem,
+                                               .crl_pem = lists_pem,
                                                .records = (enum tls_record_layer)set->tls_record_layer,
                                                .tickets = t->tickets,
                                                .ticket_life_s = (uint32_t)set->tls_ticket_life}));
@@ -85,12 +97,44 @@ static err renew(struct port_tls *t)
 err port_tls_renew(struct port_tls *t)
 {
     t->renew_us = 0; /* a failure is tried again: the old certificate is valid for a third of its life yet */
-    return renew(t);
+    return renew(t, buffer_view(&t->lists_pem));
 }
 
 bool port_tls_is_due(const struct port_tls *t)
 {
     return wall_us(t->options.clock) >= t->renew_us;
+}
+
+bool port_tls_has_new_lists(const struct port_tls *t)
+{
+    struct file_mark now = file_mark(t->options.lists_path);
+    return now.changed_ns != t->lists_mark.changed_ns || now.size != t->lists_mark.size ||
+           now.number != t->lists_mark.number;
+}
+
+/* Why there are no new contexts: the lists themselves, or something that may be over when it is tried again? */
+static bool is_lists_fault(err failed)
+{
+    return err_is(failed, ERR_MALFORMED) || err_is(failed, ERR_REFUSED) || err_is(failed, ERR_EXPIRED) ||
+           err_is(failed, ERR_TOO_LARGE);
+}
+
+err port_tls_read_lists(struct port_tls *t)
+{
+    struct buffer fresh = {.max = LISTS_MAX};
+    struct file_mark mark = file_mark(t->options.lists_path); /* first: what changes while it is read is read again */
+    err failed = file_read(t->options.lists_path, &fresh);
+    if (!failed || err_is(failed, ERR_ABSENT))
+        failed = renew(t, buffer_view(&fresh));
+    if (!failed) {
+        struct buffer before = t->lists_pem;
+        t->lists_pem = fresh;
+        fresh = before;
+    }
+    if (!failed || is_lists_fault(failed))
+        t->lists_mark = mark;
+    buffer_drop(&fresh);
+    return failed;
 }
 
 /* So that a ticket's key is kept for as long as the ticket lives, and no longer than that. */
@@ -116,12 +160,13 @@ err port_tls_open(struct port_tls *t, const struct port_tls_options *options)
         TRY(tls_tickets_open(options->dice, &t->tickets));
         t->rotate_us = wall_us(options->clock) + rotation_us(t);
     }
-    return port_tls_renew(t);
+    return port_tls_read_lists(t);
 }
 
 void port_tls_close(struct port_tls *t)
 {
     drop_contexts(t->contexts);
     tls_tickets_drop(t->tickets);
+    buffer_drop(&t->lists_pem);
     *t = (struct port_tls){.tickets = NULL};
 }

@@ -29,6 +29,7 @@ enum {
     LEAVE_LOOK_MS = 10, /* how often it is looked whether all have */
     TELL_MS = 10000,
     TIDY_MS = 250,
+    LISTS_MS = 1000,         /* how often it is looked whether there are other revocation lists */
     TIDY_CROWD = 100,        /* connections */
     SPARE_DESCRIPTORS = 256, /* the store's, the loops', the channels' */
 };
@@ -40,7 +41,7 @@ struct steward {
     struct signals signals;
     struct timer chores, leave;
     struct watchdog dog;
-    struct timer tidy;
+    struct timer tidy, lists;
     uint64_t connections_seen, connections_tidied; /* of all that ever came */
     unsigned rounds;
     int64_t leave_at_ms; /* 0: nobody asked us to stop */
@@ -129,10 +130,9 @@ static err tell_launcher(struct server *s)
 
 /* ---- chores */
 
-/* What fails is tried again with the next chores. */
-static err renew_certificate(struct server *s)
+/* What fails is tried again with the next chores, by a new certificate. */
+static err use_contexts(struct server *s)
 {
-    TRY(port_tls_renew(&s->tls));
     err failed = floor_use_tls(s->floor, s->tls.contexts);
     if (failed)
         s->tls.renew_us = 0;
@@ -143,8 +143,25 @@ static void renew_when_due(struct server *s)
 {
     if (!port_tls_is_due(&s->tls))
         return;
-    err failed = renew_certificate(s);
+    err failed = port_tls_renew(&s->tls);
+    if (!failed)
+        failed = use_contexts(s);
     log_line(&s->log, failed ? LOG_ERROR : LOG_INFO, "server certificate renewal", "result=\"%s\"", err_text(failed));
+}
+
+/* From new lists on: handshakes and tickets are judged by them, and whoever they name is disconnected. */
+static void look_at_lists(struct timer *timer)
+{
+    struct steward *w = CONTAINER(timer, struct steward, lists);
+    struct server *s = &w->server;
+    if (port_tls_has_new_lists(&s->tls)) {
+        err failed = port_tls_read_lists(&s->tls);
+        if (!failed)
+            failed = use_contexts(s);
+        log_line(&s->log, failed ? LOG_ERROR : LOG_INFO, "revocation lists", "bytes=%zu result=\"%s\"",
+                 s->tls.lists_pem.len, err_text(failed));
+    }
+    IGNORE(loop_timer_set(w->loop, timer, LISTS_MS)); /* its place is there */
 }
 
 static void do_chores(struct timer *timer)
@@ -295,6 +312,8 @@ static err open_up(struct steward *w, const struct server_settings *settings)
     w->leave = (struct timer){.due = leave};
     TRY(loop_timer_set(w->loop, &w->chores, 1));
     TRY(open_watchdog(w));
+    w->lists.due = look_at_lists;
+    TRY(loop_timer_set(w->loop, &w->lists, LISTS_MS));
     w->tidy.due = tidy;
     TRY(loop_timer_set(w->loop, &w->tidy, TIDY_MS));
     return tell_launcher(s);
