@@ -14,7 +14,7 @@ export const KINDS = {
   "device.disconnected": { severity: "info", sentence: "A device's session ended." },
   "device.event": { severity: "info", sentence: "A device reported an event of its own." },
   "enrolment.refused": { severity: "warning", sentence: "An enrolment was refused; the reason is in the detail." },
-  "connection.refused": { severity: "warning", sentence: "A handshake or CONNECT was refused; the reason is in the detail." },
+  "connection.refused": { severity: "warning", sentence: "A handshake or CONNECT was refused, or a connection was ended because its certificate had been revoked; the reason is in the detail." },
   "publish.refused": { severity: "warning", sentence: "A device published where it may not." },
   "subscribe.refused": { severity: "warning", sentence: "A device subscribed where it may not." },
   "payload.refused": { severity: "warning", sentence: "A payload could not be parsed; it was answered as such and not stored." },

@@ -35,7 +35,9 @@ enum tls_record_layer {
 enum { TLS_BATCH = 65536 };
 
 struct tls_options {
-    struct bytes chain_pem; /* own certificate first, then intermediates; empty: a client without a certificate */
+    /* Own certificate first, then intermediates, which a server that trusts our issuer is not shown; empty: a client
+     * without a certificate. */
+    struct bytes chain_pem;
     struct bytes key_pem;   /* PKCS#8 PEM; empty together with chain_pem */
     /* Roots to verify the peer with, and intermediates that a peer need not show; empty for TLS_PEER_ANONYMOUS. */
     struct bytes anchors_pem;
