@@ -47,9 +47,18 @@ static enum step identify(struct flow *flow, struct request *r)
     return failed ? verdict(r, failed) : STEP_WAIT;
 }
 
+/* An errand is applied up to its first write that the store refuses, and only what the inspector keeps can be refused
+ * there: so what the door keeps of the request comes behind it, or a packet identifier, say, would stay in the store
+ * although its message was refused. */
 static enum step inspect(struct flow *flow, struct request *r)
 {
-    return verdict(r, flow->inspector->inspect(flow->inspector, r));
+    struct write *of_door = r->writes, **end = r->writes_end;
+    r->writes = NULL;
+    r->writes_end = &r->writes;
+    err failed = flow->inspector->inspect(flow->inspector, r);
+    *r->writes_end = of_door;
+    r->writes_end = of_door ? end : r->writes_end;
+    return verdict(r, failed);
 }
 
 /* ---- offer */

@@ -28,7 +28,7 @@ enum audience {
     AUDIENCE_MEMBER, /* whoever may have an MQTT session */
 };
 
-enum { REQUEST_WRITES_MAX = 40, REQUEST_WHY = 256 };
+enum { REQUEST_WRITES_MAX = 128, REQUEST_WHY = 256 }; /* the inspector's and the door's, and one of each other loop */
 
 struct flow;
 
@@ -103,6 +103,6 @@ static inline void request_open(struct request *r, enum verb verb, const struct 
     list_open(&r->parking);
 }
 
-/* For inspectors, and for a door that keeps something of its own with a request (before flow_begin): takes w; NULL (no
- * memory) and too many are faults, and the flow drops what was added. */
+/* For inspectors, and for a door that keeps something of its own with a request (before flow_begin; it goes behind what
+ * the inspector keeps): takes w; NULL (no memory) and too many are faults, and the flow drops what was added. */
 MUST err request_remember(struct request *r, struct write *w);

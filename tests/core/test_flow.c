@@ -362,6 +362,36 @@ static void all_writes_are_one_errand(void **state)
     }
 }
 
+/* The store applies an errand up to the first write that it refuses, and only the inspector's can be refused. */
+static void what_the_door_keeps_goes_behind(void **state)
+{
+    static const struct {
+        size_t door, inspector;
+        const char *order; /* of the door, of the inspector, of the promises */
+    } rows[] = {
+        {0, 1, "i"}, {1, 0, "d"}, {1, 1, "id"}, {2, 3, "iiidd"}, {2, 2, "iiddp"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct stage_play p;
+        char order[8] = "";
+        bool keeps = strchr(rows[i].order, 'p') != NULL;
+        play_open(&p);
+        if (keeps)
+            watch(&p, SUBSCRIPTION_KEEPS);
+        p.writes = rows[i].inspector;
+        struct asked *a = ask(&p, VERB_PUBLISH, &pump, keeps);
+        for (size_t k = 0; k < rows[i].door; k++)
+            assert_null(request_remember(&a->request, write_plain(&(struct write){.kind = WRITE_RECEIVED})));
+        flow_begin(&p.flow, &a->request);
+        assert_int_equal(p.posted_count, 1);
+        for (const struct write *w = p.posted[0]->write; w; w = w->next)
+            strcat(order, w->kind == WRITE_RECEIVED ? "d" : w->kind == WRITE_EXPIRE ? "i" : "p");
+        assert_string_equal(order, rows[i].order);
+        answer(&p, 0, OK);
+        play_close(&p);
+    }
+}
+
 static void too_many_writes_are_refused(void **state)
 {
     struct stage_play p;
@@ -598,6 +628,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refusal_ends_the_way),
         cmocka_unit_test(all_writes_are_one_errand),
+        cmocka_unit_test(what_the_door_keeps_goes_behind),
         cmocka_unit_test(too_many_writes_are_refused),
         cmocka_unit_test(without_a_write_nothing_waits),
         cmocka_unit_test(the_registry_answers_later),
