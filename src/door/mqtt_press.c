@@ -7,6 +7,7 @@
 enum {
     PACKET_MAX = PAYLOAD_MAX + 327680, /* a payload, a topic, and properties as large as a packet */
     US = 1000000,
+    ALIAS_ROOM = 5, /* that telling an alias takes: itself, and perhaps one byte more for each of the two lengths */
 };
 
 static struct mqtt_print *print_of(struct mqtt_press *press, const struct mqtt_peer *p, const struct mqtt_leaf *leaf)
@@ -84,9 +85,11 @@ static bool print_own(struct mqtt_peer *p, const struct mqtt_leaf *leaf)
     SCOPED(buffer_drop) struct buffer block = {.max = PACKET_MAX};
     struct buffer *packet = &p->lobby->mqtt.scratch;
     struct mqtt_publish publish = publish_of(leaf);
-    if (properties(p, leaf, &block, &publish) || mqtt_publish_size(&publish, p->version) > p->packet_max)
+    size_t size = properties(p, leaf, &block, &publish) ? SIZE_MAX : mqtt_publish_size(&publish, p->version);
+    if (size > p->packet_max)
         return false;
-    add_alias(p, &publish);
+    if (p->packet_max - size >= ALIAS_ROOM) /* 3.1.2-24 */
+        add_alias(p, &publish);
     buffer_clear(packet);
     if (mqtt_put_publish_head(&publish, mqtt_server_dialect(p), packet))
         return false;

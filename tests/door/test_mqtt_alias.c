@@ -80,6 +80,35 @@ static void they_end_with_the_connection(void **state)
     play_close(&p);
 }
 
+/* An alias is told only in a packet that is not too large with it (3.1.2-24). */
+static void no_alias_makes_a_packet_too_large(void **state)
+{
+    enum { PACKET_MAX = 64, BARE = 21 }; /* what is not payload, without an alias */
+    struct play p;
+    struct mqtt_packet packet;
+    char payload[PACKET_MAX] = "";
+    play_open(&p);
+    enter(&p, 0, MQTT_5, "pump-1");
+    arrive_as(&p, 1, PRINCIPAL_OPERATOR, "ada");
+    peer_connect(&p.lines[1],
+                 &(struct mqtt_connect){.version = MQTT_5, .client_id = BYTES("c"), .clean_start = true,
+                                        .properties = {.present = MQTT_HAS(TOPIC_ALIAS_MAXIMUM) | MQTT_HAS(MAXIMUM_PACKET_SIZE),
+                                                       .topic_alias_maximum = 1, .maximum_packet_size = PACKET_MAX}});
+    assert_heard(&p, 1, "CONNACK 00");
+    watch(&p, 1, "devices/#", 0);
+    for (size_t i = 1; i <= PACKET_MAX - BARE; i++) {
+        char topic[32];
+        snprintf(topic, sizeof topic, "devices/pump-1/%c", i % 2 ? 'x' : 'y');
+        payload[i - 1] = 'v';
+        peer_publish(&p.lines[0], topic, payload, 0);
+        play_settle(&p);
+        assert_true(peer_next(&p.lines[1], &packet) && packet.type == MQTT_PUBLISH);
+        assert_true(mqtt_publish_size(&packet.as.publish, MQTT_5) <= PACKET_MAX);
+        assert_int_equal(packet.as.publish.payload.len, i);
+    }
+    play_close(&p);
+}
+
 /* To a client that takes so many: the alias is told with the topic first, then alone; the oldest gives way; what goes to
  * others is not changed by it. */
 static void to_the_client(void **state)
@@ -128,6 +157,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(from_the_client),
         cmocka_unit_test(they_end_with_the_connection),
+        cmocka_unit_test(no_alias_makes_a_packet_too_large),
         cmocka_unit_test(to_the_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
