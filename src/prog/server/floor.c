@@ -323,6 +323,7 @@ void floor_stop(struct floor *floor)
     for (size_t i = 0; i < loops; i++)
         if (floor->stations[i].running)
             lobby_close(&floor->stations[i].lobby);
+    deliver_all(floor); /* wills of those lines that were offered to other loops: the store still takes them */
     for (size_t i = 0; i < loops; i++)
         floor->stations[i].running = false;
 }
