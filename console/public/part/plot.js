@@ -53,7 +53,7 @@ function options(root, { lines, unit, width, range, point }) {
     ms: 1,
     legend: { show: false },
     cursor: { sync: { key: "device" }, drag: { x: false, y: false }, points: { size: 6 } },
-    padding: [8, 10, 0, 0],
+    padding: [8, 28, 0, 0], // on the right half a label with seconds, which may stand below the very end
     scales: { x: { time: true, range: () => [range.current.from, range.current.to] }, y: { range: heightRange(unit) } },
     axes: axes(root, unit),
     series: [
