@@ -60,6 +60,19 @@ static int keep_ticket(SSL *ssl, SSL_SESSION *session)
     return 1;
 }
 
+/* As the agent: to a broker that names our issuer among its anchors the leaf goes alone (RFC 8446, 4.4.2). */
+static int choose_chain(SSL *ssl, void *arg)
+{
+    const STACK_OF(X509_NAME) *anchors = SSL_get0_peer_CA_list(ssl);
+    const X509 *leaf = SSL_get_certificate(ssl);
+    for (int i = 0; leaf && i < sk_X509_NAME_num(anchors); i++)
+        if (X509_NAME_cmp(sk_X509_NAME_value(anchors, i), X509_get_issuer_name(leaf)) == 0) {
+            SSL_set_mode(ssl, SSL_MODE_NO_AUTO_CHAIN);
+            return SSL_clear_chain_certs(ssl) == 1;
+        }
+    return 1;
+}
+
 static SSL_CTX *identity(const struct client_options *how, unsigned device)
 {
     char certificate[PATH_ROOM], key[PATH_ROOM];
@@ -74,6 +87,7 @@ static SSL_CTX *identity(const struct client_options *how, unsigned device)
         give_up("this TLS version cannot be had");
     if (SSL_CTX_load_verify_locations(ctx, how->ca, NULL) != 1)
         give_up("%s: no authority in it", how->ca);
+    SSL_CTX_set_cert_cb(ctx, choose_chain, NULL);
     if (!how->folder)
         return ctx;
     (void)snprintf(certificate, sizeof certificate, "%s/%s%u.pem", how->folder, how->prefix, device);
