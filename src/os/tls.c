@@ -33,7 +33,7 @@ void rest_drop(struct tls_rest **rest)
 err rest_set(struct tls_rest **rest, struct bytes bytes, size_t room)
 {
     size_t needs = bytes.len > room ? bytes.len : room;
-    if (!bytes.len || (*rest && (*rest)->room < bytes.len))
+    if (!bytes.len || (*rest && (*rest)->room < needs))
         rest_drop(rest);
     if (!bytes.len)
         return OK;

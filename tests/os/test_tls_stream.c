@@ -320,6 +320,26 @@ static void any_room_reads_the_same(void **state)
     free(in);
 }
 
+/* What waits from before is small, and what must wait now is not. */
+static void a_part_of_a_record_makes_room_for_many(void **state)
+{
+    static const uint8_t first[200] = {1}, second[4000] = {2};
+    SCOPED(buffer_drop) struct buffer wire = {.max = 100000};
+    struct play p;
+    uint8_t in[150];
+    size_t got = 0, all = 0;
+    play_open(&p, bytes_of(NULL, 0));
+    seal(&p, &wire, RECORD_DATA, bytes_of(first, sizeof first));
+    seal(&p, &wire, RECORD_DATA, bytes_of(second, sizeof second));
+    send_all(&p, bytes_first(buffer_view(&wire), 30));
+    assert_true(err_is(stream_read(&p.tls, in, sizeof in, &got), ERR_AGAIN));
+    send_all(&p, bytes_from(buffer_view(&wire), 30));
+    while (!stream_read(&p.tls, in, sizeof in, &got))
+        all += got;
+    assert_int_equal(all, sizeof first + sizeof second);
+    play_close(&p);
+}
+
 static void what_came_with_the_handshake_is_read_first(void **state)
 {
     struct play p, q;
@@ -517,6 +537,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_dies_in_a_record_is_cut),
         cmocka_unit_test(a_byte_at_a_time_makes_records),
         cmocka_unit_test(any_room_reads_the_same),
+        cmocka_unit_test(a_part_of_a_record_makes_room_for_many),
         cmocka_unit_test(what_came_with_the_handshake_is_read_first),
         cmocka_unit_test(a_full_socket_loses_and_doubles_nothing),
         cmocka_unit_test(fewer_bytes_than_before_are_refused),
