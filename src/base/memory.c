@@ -40,6 +40,7 @@ void *mem_take(size_t count, size_t size)
     if (bytes > SMALL_MAX)
         return calloc(count, size);
     void *taken = malloc(bytes ? bytes : 1);
+    __asm__("" : "+r"(taken)); /* or the compiler makes a calloc of it again */
     return taken ? memset(taken, 0, bytes ? bytes : 1) : NULL;
 }
 

@@ -15,18 +15,28 @@ static const struct fault bad_hash = {ERR_MALFORMED, "topic: # must be the whole
 static const struct fault bad_share = {
     ERR_MALFORMED, "topic: a shared subscription is $share/{name without + # /}/{filter} (MQTT 5.0, 4.8.2)"};
 
+err topic_check_bounds(struct bytes name)
+{
+    size_t levels = 1;
+    if (!name.len)
+        return &empty;
+    if (name.len > TOPIC_MAX)
+        return &too_long;
+    if (name.len < TOPIC_LEVELS_MAX) /* so many levels need as many bytes between them */
+        return OK;
+    for (size_t i = 0; i < name.len; i++)
+        levels += name.at[i] == '/';
+    return levels > TOPIC_LEVELS_MAX ? &too_deep : OK;
+}
+
 static err check_text(struct bytes text)
 {
-    size_t at, levels = 1;
-    if (!text.len)
-        return &empty;
+    size_t at;
     if (text.len > TOPIC_MAX)
         return &too_long;
     if (!utf8_valid(text) || bytes_find(text, 0, &at))
         return &not_text;
-    for (size_t i = 0; i < text.len; i++)
-        levels += text.at[i] == '/';
-    return levels > TOPIC_LEVELS_MAX ? &too_deep : OK;
+    return topic_check_bounds(text);
 }
 
 err topic_check_name(struct bytes name)

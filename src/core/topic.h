@@ -7,6 +7,8 @@
 
 MUST err
 topic_check_name(struct bytes name); /* 1 to TOPIC_MAX bytes of UTF-8, no wildcard, no U+0000, levels bounded */
+/* The bounds of ours alone, for a name whose text and characters were checked when it was decoded. */
+MUST err topic_check_bounds(struct bytes name);
 MUST err topic_check_filter(struct bytes filter); /* as above; "+" a whole level, "#" the whole last level. A share is
                                                    * checked with what stands in it */
 /* Both are well-formed. A wildcard in the first level does not match names that start with "$" (4.7.2). */

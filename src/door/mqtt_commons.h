@@ -16,6 +16,7 @@ enum {
 /* One message as it is sent: encoded once for all who take it in the same way, whatever their number. */
 struct mqtt_press {
     struct message *message; /* shared; NULL: nothing was printed */
+    unsigned printed;        /* a bit for each of `prints` that was */
     struct mqtt_print {
         struct buffer packet; /* empty: not printed in this way */
         size_t id_at;         /* where the packet identifier stands; 0: there is none */

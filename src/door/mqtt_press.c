@@ -6,6 +6,7 @@
 
 enum {
     PACKET_MAX = PAYLOAD_MAX + 327680, /* a payload, a topic, and properties as large as a packet */
+    PRINT_KEPT = 65536,                /* a buffer that is larger is not kept for the next message */
     US = 1000000,
     ALIAS_ROOM = 5, /* that telling an alias takes: itself, and perhaps one byte more for each of the two lengths */
 };
@@ -20,11 +21,13 @@ void mqtt_press_forget(struct mqtt_press *press)
 {
     message_drop(press->message);
     press->message = NULL;
-    for (size_t i = 0; i < MQTT_PRINTS; i++) {
-        press->prints[i].packet.len = 0;
-        if (press->prints[i].packet.spoiled || press->prints[i].packet.room > 65536)
-            buffer_drop(&press->prints[i].packet);
+    for (unsigned left = press->printed; left; left &= left - 1) {
+        struct buffer *packet = &press->prints[__builtin_ctz(left)].packet;
+        packet->len = 0;
+        if (packet->spoiled || packet->room > PRINT_KEPT)
+            buffer_drop(packet);
     }
+    press->printed = 0;
 }
 
 void mqtt_press_close(struct mqtt_press *press)
@@ -112,6 +115,7 @@ static bool print_shared(struct mqtt_peer *p, const struct mqtt_leaf *leaf, stru
     SCOPED(buffer_drop) struct buffer block = {.max = PACKET_MAX};
     struct mqtt_packet packet = {.type = MQTT_PUBLISH, .as.publish = publish_of(leaf)};
     print->packet.max = PACKET_MAX;
+    p->lobby->mqtt.press.printed |= 1u << (print - p->lobby->mqtt.press.prints);
     if (leaf->qos)
         packet.as.publish.packet_id = 1; /* each gets its own */
     if (properties(p, leaf, &block, &packet.as.publish) ||

@@ -242,7 +242,7 @@ static bool came_before(struct mqtt_peer *peer, uint16_t packet_id)
 static enum mqtt_reason breach(const struct mqtt_peer *peer, const struct mqtt_publish *publish, struct bytes topic)
 {
     size_t under_way = peer->arriving_qos_1 + peer->session->inbox.count;
-    if (topic_check_name(topic)) /* MQTT allows 65,535 bytes and as many levels */
+    if (topic_check_bounds(topic)) /* MQTT allows 65,535 bytes and as many levels */
         return MQTT_TOPIC_NAME_INVALID;
     if (publish->qos && peer->version == MQTT_5 && under_way >= peer->lobby->limits->receive_max)
         return MQTT_RECEIVE_MAXIMUM_EXCEEDED;
