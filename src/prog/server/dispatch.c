@@ -12,15 +12,18 @@ static const struct fault full = {ERR_FULL, "dispatch: a loop that wants the mes
 
 enum {
     CARGO_MESSAGES = 64, /* in one mail */
-    CARGOES_MAX = 256,   /* mails that wait for one loop's box */
+    WORTH_RETURNING = 12,
+    SPARE_MAX = 64,    /* empty cargoes that are kept */
+    CARGOES_MAX = 256, /* mails that wait for one loop's box */
     RETRY_MS = 1,
 };
 
 /* Messages for one loop. */
 struct cargo {
     struct mail mail;
+    struct dispatch *from; /* NULL: no loop */
     struct dispatch *to;
-    struct cargo *next; /* waits behind this one for room in the box */
+    struct cargo *next; /* waits behind this one for room in the box, or to be used again */
     size_t count;
     struct item {
         struct message *message;
@@ -28,23 +31,60 @@ struct cargo {
     } items[CARGO_MESSAGES];
 };
 
+static void empty(struct cargo *c)
+{
+    for (size_t i = 0; i < c->count; i++)
+        message_drop(c->items[i].message);
+    c->count = 0;
+}
+
+/* Home again, to be filled anew. */
+static void return_home(struct mail *mail)
+{
+    struct cargo *c = CONTAINER(mail, struct cargo, mail);
+    struct dispatch *d = c->from;
+    empty(c);
+    if (d->spare_count == SPARE_MAX) {
+        mem_drop(c);
+        return;
+    }
+    c->next = d->spare;
+    d->spare = c;
+    d->spare_count++;
+}
+
+/* A message that nobody kept goes back to be freed by the thread that made it, which has use for the memory: freed
+ * here, it would cost each of the two allocators a lock. */
 static void unload(struct mail *mail)
 {
     struct cargo *c = CONTAINER(mail, struct cargo, mail);
-    for (size_t i = 0; i < c->count; i++) {
+    for (size_t i = 0; i < c->count; i++)
         router_route(c->to->options.router, c->items[i].message, c->items[i].route);
-        message_drop(c->items[i].message);
+    if (!c->from || c->count < WORTH_RETURNING) {
+        empty(c);
+        mem_drop(c);
+        return;
     }
-    mem_drop(c);
+    c->mail.open = return_home;
+    mailbox_answer(loop_mailbox(c->from->options.loop), &c->mail);
 }
 
-static struct cargo *cargo_make(struct dispatch *to)
+static struct cargo *cargo_make(struct dispatch *from, struct dispatch *to)
 {
-    struct cargo *c = mem_take(1, sizeof *c);
+    struct cargo *c = from ? from->spare : NULL;
     if (c) {
-        c->mail.open = unload;
-        c->to = to;
+        from->spare = c->next;
+        from->spare_count--;
+    } else {
+        c = mem_take(1, sizeof *c);
     }
+    if (!c)
+        return NULL;
+    c->mail.open = unload;
+    c->from = from;
+    c->to = to;
+    c->next = NULL;
+    c->count = 0;
     return c;
 }
 
@@ -77,7 +117,7 @@ static struct item *place_in(struct dispatch *d, size_t index)
 {
     struct hold *hold = &d->holds[index];
     if (!hold->last || hold->last->count == CARGO_MESSAGES) {
-        struct cargo *c = cargo_make(d->options.all[index]);
+        struct cargo *c = cargo_make(d, d->options.all[index]);
         if (!c)
             return NULL;
         *(hold->last ? &hold->last->next : &hold->first) = c;
@@ -115,7 +155,7 @@ static void carry(struct carrier *self, struct message *message, enum route rout
 
 void dispatch_bring(struct dispatch *to, struct message *message, enum route route)
 {
-    struct cargo *c = message ? cargo_make(to) : NULL;
+    struct cargo *c = message ? cargo_make(NULL, to) : NULL;
     if (!c)
         return;
     c->items[c->count++] = (struct item){message_share(message), route};
@@ -274,11 +314,14 @@ void dispatch_close(struct dispatch *d)
     for (size_t i = 0; i < d->options.count; i++) {
         for (struct cargo *c = d->holds[i].first, *next; c; c = next) {
             next = c->next;
-            for (size_t k = 0; k < c->count; k++)
-                message_drop(c->items[k].message);
+            empty(c);
             mem_drop(c);
         }
         buffer_drop(&d->chosen[i]);
+    }
+    for (struct cargo *c = d->spare, *next; c; c = next) {
+        next = c->next;
+        mem_drop(c);
     }
     shares_close(d);
     mem_drop(d->chosen);

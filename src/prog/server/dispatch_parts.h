@@ -22,6 +22,8 @@ struct dispatch {
     uint64_t last_id;
     struct buffer *chosen; /* one for each loop: its members that the present router_offer chose, by proxies here */
     struct timer departure;
+    struct cargo *spare; /* empty ones that came home */
+    size_t spare_count;
     struct hold holds[]; /* one for each loop */
 };
 
