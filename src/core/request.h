@@ -46,6 +46,11 @@ static inline void lane_open(struct lane *lane)
     list_open(&lane->parked);
 }
 
+static inline bool lane_is_busy(const struct lane *lane)
+{
+    return lane->offering || lane->remembering || !list_empty(&lane->parked);
+}
+
 /* Embedded in whatever the door keeps of it; alive from flow_begin until `done` ran. Made by request_open. */
 struct request {
     enum verb verb;

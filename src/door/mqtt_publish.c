@@ -143,19 +143,29 @@ static void settle(struct mqtt_peer *peer)
         peer->arriving_qos_1 -= p->qos == 1;
         publication_drop(p);
     }
-    if (peer->held && peer->speaker.line && peer->arriving_count <= peer->lobby->limits->receive_max) {
-        peer->held = false;
-        peer->speaker.line->calls->resume(peer->speaker.line);
-    }
     peer->busy--;
     mqtt_release(peer);
+}
+
+/* Reads on when what it waited for is through. */
+static void go_on(struct mqtt_peer *peer)
+{
+    if (!peer || !peer->held || !peer->speaker.line || !peer->session)
+        return;
+    if (peer->arriving_count > peer->lobby->limits->receive_max ||
+        (peer->awaits_lane && lane_is_busy(&peer->session->lane)))
+        return;
+    peer->held = peer->awaits_lane = false;
+    peer->speaker.line->calls->resume(peer->speaker.line);
 }
 
 static void judged(struct request *r)
 {
     struct publication *p = CONTAINER(r, struct publication, request);
     struct mqtt_peer *peer = p->peer;
+    struct mqtt_session *s = p->session;
     p->finished = true;
+    s->busy++; /* for what comes last */
     if (r->refused)
         counter_raise(&p->session->lobby->counts->messages_refused, 1);
     if (p->qos == 2 && p->packet_id) /* a will has no exchange */
@@ -164,6 +174,9 @@ static void judged(struct request *r)
         settle(peer);
     else
         publication_drop(p);
+    go_on(s->peer);
+    s->busy--;
+    mqtt_release_session(s);
 }
 
 /* ---- publishing */

@@ -81,6 +81,7 @@ struct mqtt_peer {
     bool enrolled;                /* counted in the lobby's roll */
     bool present;                 /* HELLO was remembered: BYE must be too */
     bool held;                    /* reading stopped because too many wait */
+    bool awaits_lane;             /* held until what it published is through */
     bool said_goodbye;            /* DISCONNECT without the will came */
     uint32_t busy;                /* requests under way: the peer outlives its line until they are done */
 

@@ -227,6 +227,18 @@ static bool listens(const struct mqtt_peer *p)
     return (p->phase == PEER_NEW || p->phase == PEER_OPEN) && !p->held;
 }
 
+/* What a client publishes comes before what it subscribes to then: a message that still waits for the store would be
+ * heard as a new one, and a retained one not be found (MQTT 5.0, 4.6). */
+static bool must_wait(struct mqtt_peer *p, enum mqtt_type type)
+{
+    if ((type != MQTT_SUBSCRIBE && type != MQTT_UNSUBSCRIBE) || p->phase != PEER_OPEN ||
+        !lane_is_busy(&p->session->lane))
+        return false;
+    p->held = p->awaits_lane = true;
+    p->speaker.line->calls->hold(p->speaker.line);
+    return true;
+}
+
 static err hear(struct speaker *speaker, struct bytes in, size_t *used)
 {
     struct mqtt_peer *p = CONTAINER(speaker, struct mqtt_peer, speaker);
@@ -237,7 +249,7 @@ static err hear(struct speaker *speaker, struct bytes in, size_t *used)
         struct mqtt_frame frame;
         bool again = false;
         failed = mqtt_frame(in, p->lobby->limits->packet_max, &frame);
-        if (failed)
+        if (failed || must_wait(p, frame.type))
             break;
         failed = take_packet(p, &frame, &again);
         if (again || failed)

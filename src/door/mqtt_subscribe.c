@@ -173,6 +173,39 @@ static void asking_drop(struct mqtt_asking *a)
     mqtt_release_session(s);
 }
 
+static void give_all(struct mqtt_asking *a)
+{
+    struct mqtt_session *s = a->session;
+    for (struct grant *g = a->grants; g; g = g->next)
+        if (g->retained && s->peer == a->peer && mqtt_give_retained(s, &g->how))
+            mqtt_count_dropped(s, "no memory to look for retained messages");
+    asking_drop(a);
+}
+
+static void others_kept(struct errand *errand)
+{
+    give_all(CONTAINER(errand, struct mqtt_asking, errand));
+}
+
+static bool wants_retained(const struct mqtt_asking *a)
+{
+    for (const struct grant *g = a->grants; g; g = g->next)
+        if (g->retained)
+            return true;
+    return false;
+}
+
+/* What others asked to retain or to clear before is on its way through the store: so is this, with nothing to be kept.
+ */
+static void give_when_others_are_kept(struct mqtt_asking *a)
+{
+    struct recorder *recorder = a->session->lobby->flow.recorder;
+    a->errand.write = NULL;
+    a->errand.done = others_kept;
+    if (!wants_retained(a) || recorder->post(recorder, &a->errand))
+        give_all(a);
+}
+
 /* What could not be kept was not granted. */
 static void finish(struct mqtt_asking *a)
 {
@@ -186,10 +219,10 @@ static void finish(struct mqtt_asking *a)
         struct mqtt_suback ack = {.packet_id = a->packet_id, .reasons = buffer_view(&a->reasons)};
         mqtt_send(a->peer, &(struct mqtt_packet){.type = a->answer, .as.suback = ack});
     }
-    for (struct grant *g = a->grants; g; g = g->next)
-        if (!a->failed && g->retained && s->peer == a->peer && mqtt_give_retained(s, &g->how))
-            mqtt_count_dropped(s, "no memory to look for retained messages");
-    asking_drop(a);
+    if (a->failed)
+        asking_drop(a);
+    else
+        give_when_others_are_kept(a);
 }
 
 void mqtt_asked_more(struct mqtt_asking *a)
