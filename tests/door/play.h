@@ -459,6 +459,10 @@ static inline void play_settle(struct play *p)
             play_store(p, 0, p->store_says);
             busy = true;
         }
+        while (p->posted_count && !p->posted[0]->write) { /* it keeps nothing, and nothing is before it (core/recorder.h) */
+            play_store(p, 0, OK);
+            busy = true;
+        }
         while (p->joins == AT_ONCE && p->joining_count) {
             play_joined(p);
             busy = true;
