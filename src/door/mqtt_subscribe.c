@@ -310,31 +310,57 @@ static err allowed(struct mqtt_peer *p, struct bytes filter)
 
 enum share { SHARE_NOT = 0, SHARED };
 
-static err grant(struct mqtt_asking *a, const struct client_watch *how, const struct mqtt_filter *f, enum share shared)
+static struct grant *grant_make(struct mqtt_asking *a, const struct client_watch *how)
 {
-    struct mqtt_session *s = a->session;
     struct grant *g = mem_take(1, sizeof *g + how->filter.len);
-    struct mqtt_watch *w = find(s, how->filter);
     if (!g)
-        return &no_memory;
+        return NULL;
     memcpy(g->filter, how->filter.at, how->filter.len);
     g->how = *how;
     g->how.filter = bytes_of(g->filter, how->filter.len);
-    g->fresh = !w;
-    g->retained = !shared && (f->retain_handling == 0 || (f->retain_handling == 1 && g->fresh));
     g->next = a->grants;
     a->grants = g;
-    if (w) {
-        struct bytes filter = w->how.filter;
-        w->how = *how;
-        w->how.filter = filter;
-        mark(w);
-    } else {
-        TRY(add(s, how, &w));
-        if (shared)
-            TRY(mqtt_join_share(w, a));
+    return g;
+}
+
+static err subscribe(struct mqtt_asking *a, const struct client_watch *how, enum share shared)
+{
+    struct mqtt_watch *w;
+    TRY(add(a->session, how, &w));
+    err failed = shared ? mqtt_join_share(w, a) : OK;
+    if (failed)
+        drop(w);
+    return failed;
+}
+
+/* The subscription that stands, as it is wanted now. */
+static void change(struct mqtt_watch *w, const struct client_watch *how)
+{
+    struct bytes filter = w->how.filter;
+    w->how = *how;
+    w->how.filter = filter;
+    mark(w);
+}
+
+/* What is refused leaves all as it was: nothing is kept of it, and no retained message is owed. */
+static err grant(struct mqtt_asking *a, const struct client_watch *how, const struct mqtt_filter *f, enum share shared)
+{
+    struct mqtt_session *s = a->session;
+    struct mqtt_watch *w = find(s, how->filter);
+    struct write *record = s->kept ? write_client_watch(s->number, how, now_us(a)) : NULL;
+    struct grant *g = !s->kept || record ? grant_make(a, how) : NULL;
+    err failed = !g ? &no_memory : w ? OK : subscribe(a, how, shared);
+    if (failed) {
+        write_drop(record);
+        return failed;
     }
-    return s->kept ? keep(a, write_client_watch(s->number, how, now_us(a))) : OK;
+    if (w)
+        change(w, how);
+    if (record)
+        IGNORE(keep(a, record));
+    g->fresh = !w;
+    g->retained = !shared && (f->retain_handling == 0 || (f->retain_handling == 1 && g->fresh));
+    return OK;
 }
 
 static enum mqtt_reason watch(struct mqtt_asking *a, const struct mqtt_filter *f, uint32_t subscription_id)

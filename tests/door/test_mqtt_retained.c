@@ -57,6 +57,30 @@ static void who_subscribes_is_given_what_is_retained(void **state)
     }
 }
 
+/* The router is full: the subscription is refused, and with it what it would have been given. */
+static void who_is_refused_is_given_nothing(void **state)
+{
+    static struct subscription others[1000];
+    static const struct subscription_calls deaf = {.deliver = NULL};
+    struct play p;
+    size_t count = 0;
+    open_world(&p);
+    retain(&p, OWN, "kept", 0);
+    for (err failed = OK; !failed && count < 1000; count += !failed) {
+        others[count] = (struct subscription){.calls = &deaf};
+        failed = router_add(p.lobbies[0].flow.router, BYTES("nobody/publishes"), &others[count]);
+    }
+    subscribe(&p, &(struct mqtt_filter){.filter = BYTES(OWN)});
+    assert_heard(&p, 1, "SUBACK 1 97");
+    while (count)
+        router_remove(p.lobbies[0].flow.router, &others[--count]);
+    retain(&p, OWN, "again", 0);
+    assert_heard(&p, 1, "");
+    subscribe(&p, &(struct mqtt_filter){.filter = BYTES(OWN)});
+    assert_heard(&p, 1, "SUBACK 1 00", "PUBLISH 0 " OWN "=again retain");
+    play_close(&p);
+}
+
 /* The flag of what is routed is the publisher's only for who asked for it as published (3.3.1-12, 3.3.1-13). */
 static void the_flag_of_what_is_routed(void **state)
 {
@@ -167,7 +191,8 @@ static void a_kept_session_is_given_what_is_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_subscribes_is_given_what_is_retained), cmocka_unit_test(the_flag_of_what_is_routed),
+        cmocka_unit_test(who_subscribes_is_given_what_is_retained), cmocka_unit_test(who_is_refused_is_given_nothing),
+        cmocka_unit_test(the_flag_of_what_is_routed),
         cmocka_unit_test(one_for_each_topic),                       cmocka_unit_test(what_cannot_be_kept_is_refused),
         cmocka_unit_test(retained_messages_expire),                 cmocka_unit_test(a_kept_session_is_given_what_is_kept),
     };
