@@ -122,20 +122,11 @@ void mqtt_end_session(struct mqtt_session *s)
 static void wait_for_due(struct mqtt_session *s)
 {
     struct loop *loop = s->lobby->loop;
-    int64_t now_ms = loop_now_ms(loop), due_ms = s->end_ms;
-    if (s->will) {
-        int64_t will_ms = s->since_us / MS + (int64_t)s->will_delay_s * MS - now_us(s->lobby) / MS + now_ms;
-        due_ms = will_ms < due_ms ? will_ms : due_ms;
-    }
+    int64_t now_ms = loop_now_ms(loop), due_ms = s->will && s->will_ms < s->end_ms ? s->will_ms : s->end_ms;
     if (due_ms == INT64_MAX)
         loop_timer_clear(loop, &s->due);
     else
         IGNORE(loop_timer_set(loop, &s->due, due_ms > now_ms ? due_ms - now_ms : 0)); /* no memory: it stays longer */
-}
-
-static bool will_is_due(const struct mqtt_session *s)
-{
-    return s->will && now_us(s->lobby) >= s->since_us + (int64_t)s->will_delay_s * MS * MS;
 }
 
 static void keep_record(struct mqtt_session *s)
@@ -153,7 +144,7 @@ static void fall_due(struct timer *timer)
         mqtt_end_session(s);
         return;
     }
-    if (will_is_due(s)) {
+    if (s->will && loop_now_ms(s->lobby->loop) >= s->will_ms) {
         mqtt_publish_will(s);
         keep_record(s);
     }
@@ -162,13 +153,23 @@ static void fall_due(struct timer *timer)
 
 void mqtt_session_away(struct mqtt_session *s, int64_t left_us)
 {
-    int64_t left_ms = (now_us(s->lobby) - left_us) / MS; /* a clock that was set back makes it stay longer */
+    int64_t away_ms = (now_us(s->lobby) - left_us) / MS; /* a clock that was set back makes it stay longer */
+    int64_t left_ms = loop_now_ms(s->lobby->loop) - (away_ms > 0 ? away_ms : 0);
     count_away(s);
     s->since_us = left_us;
-    s->end_ms = s->expiry_s == CLIENT_EXPIRY_NEVER
-                    ? INT64_MAX
-                    : loop_now_ms(s->lobby->loop) + (int64_t)s->expiry_s * MS - (left_ms > 0 ? left_ms : 0);
+    s->will_ms = left_ms + (int64_t)s->will_delay_s * MS;
+    s->end_ms = s->expiry_s == CLIENT_EXPIRY_NEVER ? INT64_MAX : left_ms + (int64_t)s->expiry_s * MS;
     wait_for_due(s);
+}
+
+/* What waits with QoS 0 goes with its connection. */
+static void leave_queues(struct mqtt_session *s)
+{
+    size_t lost = outbox_detach(&s->outbox);
+    mqtt_account(s);
+    s->dropped += lost;
+    counter_raise(&s->lobby->counts->messages_dropped, lost);
+    inbox_detach(&s->inbox);
 }
 
 void mqtt_detach(struct mqtt_peer *p)
@@ -182,11 +183,7 @@ void mqtt_detach(struct mqtt_peer *p)
         message_drop(s->will);
         s->will = NULL;
     }
-    size_t lost = outbox_detach(&s->outbox);
-    mqtt_account(s);
-    s->dropped += lost;
-    counter_raise(&s->lobby->counts->messages_dropped, lost);
-    inbox_detach(&s->inbox);
+    leave_queues(s);
     if (!s->expiry_s) {
         mqtt_end_session(s);
         return;
@@ -239,8 +236,7 @@ static void oust(struct mqtt_session *s)
         mqtt_publish_will(s);
     s->peer = NULL;
     older->session = NULL;
-    (void)outbox_detach(&s->outbox); /* what waits with QoS 0 goes with its connection */
-    inbox_detach(&s->inbox);
+    leave_queues(s);
     mqtt_bye(older, MQTT_SESSION_TAKEN_OVER, "another connection with the same client identifier");
 }
 

@@ -48,7 +48,8 @@ struct mqtt_session {
     struct message *will;       /* published when the session or its delay ends without a good-bye; NULL: none */
     struct timer due;           /* while its client is away: the will's delay, then the end */
     int64_t since_us;           /* wall clock: when its client came or left */
-    int64_t end_ms;             /* by the loop's clock, while its client is away; INT64_MAX: never */
+    int64_t will_ms;            /* by the loop's clock, while its client is away: when its will's delay is over */
+    int64_t end_ms;             /* likewise, its expiry; INT64_MAX: never */
     uint32_t expiry_s, will_delay_s;
     uint32_t busy;                       /* requests, errands and promises under way: the memory outlives them */
     uint32_t told_count, told_under_way; /* of its outbox, as the lobby's counts have them */

@@ -37,6 +37,7 @@ struct play {
     struct clock clock;
     struct dice dice;
     int64_t now_ms;
+    int64_t wall_ms; /* how far the wall clock was set forward */
     uint64_t seed;
     struct loop *loop;
     struct log log;
@@ -80,7 +81,8 @@ struct play {
 
 static inline int64_t play_wall_us(const struct clock *self)
 {
-    return INT64_C(1767225600000000) + CONTAINER(self, struct play, clock)->now_ms * 1000;
+    const struct play *p = (const struct play *)((uintptr_t)self - offsetof(struct play, clock));
+    return INT64_C(1767225600000000) + (p->now_ms + p->wall_ms) * 1000;
 }
 
 static inline int64_t play_now_ms(const struct clock *self)

@@ -214,6 +214,30 @@ static void wills(void **state)
     assert_int_equal(failed, 0);
 }
 
+/* Neither a will's delay nor an expiry follows a wall clock that is set while its client is away. */
+static void a_clock_that_is_set_moves_no_end(void **state)
+{
+    static const int64_t hours[] = {-1000, 0, 1000};
+    for (size_t i = 0; i < sizeof hours / sizeof *hours; i++) {
+        static struct script s;
+        script_open(&s, MQTT_5, 100);
+        s.connect.has_will = true;
+        s.connect.will = (struct mqtt_will){.topic = BYTES(OWN), .payload = BYTES("unkept")};
+        s.connect.will.properties = (struct mqtt_properties){.present = MQTT_HAS(WILL_DELAY), .will_delay = 10};
+        script_play(&s, "C x t1");
+        s.play.wall_ms = hours[i] * 3600000;
+        script_play(&s, "t8");
+        assert_int_equal(s.routed, 0);
+        script_play(&s, "t1");
+        assert_int_equal(s.routed, 1);
+        script_play(&s, "t89");
+        assert_int_equal(counter_read(&s.play.counts.sessions_away), 1);
+        script_play(&s, "t1");
+        assert_int_equal(counter_read(&s.play.counts.sessions_away), 0);
+        script_close(&s);
+    }
+}
+
 /* 3.14.4-3: said good-bye, and the same client is back before the line of the first is gone. */
 static void a_good_bye_counts_before_the_line_is_gone(void **state)
 {
@@ -314,6 +338,7 @@ int main(void)
         cmocka_unit_test(the_store_takes_no_session),
         cmocka_unit_test(no_more_sessions_than_the_limit),
         cmocka_unit_test(wills),
+        cmocka_unit_test(a_clock_that_is_set_moves_no_end),
         cmocka_unit_test(a_good_bye_counts_before_the_line_is_gone),
         cmocka_unit_test(a_will_keeps_its_properties),
         cmocka_unit_test(a_will_of_qos_2_is_no_exchange),
