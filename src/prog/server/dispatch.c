@@ -147,9 +147,13 @@ static void carry(struct carrier *self, struct message *message, enum route rout
 {
     struct dispatch *d = CONTAINER(self, struct dispatch, carrier);
     for (size_t i = 0; i < d->options.count; i++) {
-        struct item *item = is_wanted(d, i, message) ? place_in(d, i) : NULL;
+        if (!is_wanted(d, i, message))
+            continue;
+        struct item *item = place_in(d, i);
         if (item)
             *item = (struct item){message_share(message), route};
+        else
+            counter_raise(d->options.dropped, 1); /* no memory */
     }
 }
 

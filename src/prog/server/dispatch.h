@@ -21,7 +21,8 @@ struct dispatch_options {
     const struct interests *interests; /* the router's */
     struct dispatch *const *all;       /* of every loop, this one too */
     size_t count, index;               /* of all, and this one's place in it */
-    struct counter *dropped;           /* raised for each delivery that another loop's full box could not take */
+    struct counter *dropped;           /* raised for each delivery that could not be taken to another loop: its box was
+                                          full, or there was no memory */
 };
 
 MUST err dispatch_open(const struct dispatch_options *options, uint64_t seed, struct dispatch **out); /* gives */

@@ -188,13 +188,13 @@ static void tidings_arrive(struct mail *mail)
     mem_drop(t);
 }
 
-/* Rare, bounded by the subscriptions there are, and must arrive in order. */
-static void tell(struct dispatch *d, size_t index, enum news news, const struct share_member *member)
+/* Rare, bounded by the subscriptions there are, and must arrive in order. False: no memory. */
+static bool tell(struct dispatch *d, size_t index, enum news news, const struct share_member *member)
 {
     struct bytes filter = member->filter;
     struct tidings *t = mem_take(1, sizeof *t + filter.len);
     if (!t)
-        return;
+        return false;
     t->mail.open = tidings_arrive;
     t->news = news;
     t->from = d;
@@ -204,27 +204,28 @@ static void tell(struct dispatch *d, size_t index, enum news news, const struct 
     t->filter_len = filter.len;
     memcpy(t->filter, filter.at, filter.len);
     mailbox_answer(loop_mailbox(t->to->options.loop), &t->mail);
+    return true;
 }
 
-static void tell_all(struct dispatch *d, enum news news, const struct share_member *member)
+/* How many loops were told. */
+static size_t tell_all(struct dispatch *d, enum news news, const struct share_member *member)
 {
+    size_t told = 0;
     for (size_t i = 0; i < d->options.count; i++)
-        if (i != d->options.index)
-            tell(d, i, news, member);
+        told += i != d->options.index && tell(d, i, news, member);
+    return told;
 }
 
 static void join(struct shares *self, struct share_member *member)
 {
     struct dispatch *d = CONTAINER(self, struct dispatch, shares);
     member->id = ++d->last_id * d->options.count + d->options.index;
-    member->unheard = d->options.count - 1;
-    if (table_add(&d->members, &member->place, key_of(&member->id))) {
+    member->unheard = 0;
+    if (table_add(&d->members, &member->place, key_of(&member->id)))
         member->id = 0; /* in turn on its own loop only */
-        member->unheard = 0;
-    }
-    if (member->unheard)
-        tell_all(d, NEWS_JOINED, member);
     else
+        member->unheard = tell_all(d, NEWS_JOINED, member); /* one that could not be told answers nothing */
+    if (!member->unheard)
         member->joined(member);
 }
 
@@ -233,7 +234,8 @@ static void leave(struct shares *self, struct share_member *member)
     struct dispatch *d = CONTAINER(self, struct dispatch, shares);
     if (!member->id)
         return;
-    tell_all(d, NEWS_LEFT, member);
+    (void)tell_all(d, NEWS_LEFT,
+                   member); /* who does not hear of it sends in vain, and is answered by the next member */
     table_remove(&d->members, &member->place);
     member->id = 0;
 }
@@ -243,7 +245,7 @@ static void mark(struct shares *self, struct share_member *member, unsigned flag
     struct dispatch *d = CONTAINER(self, struct dispatch, shares);
     router_mark(d->options.router, member->subscription, flags);
     if (member->id)
-        tell_all(d, NEWS_MARKED, member);
+        (void)tell_all(d, NEWS_MARKED, member); /* who does not hear of it may choose one who is away */
 }
 
 void shares_open(struct dispatch *d, uint64_t seed)
