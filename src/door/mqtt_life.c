@@ -251,6 +251,7 @@ static void attach(struct mqtt_session *s, struct mqtt_peer *p, const struct mqt
     s->version = (uint8_t)p->version;
     s->since_us = now_us(s->lobby);
     s->end_ms = INT64_MAX;
+    inbox_detach(&s->inbox); /* what was restored belongs to an earlier connection, too */
     s->peer = p;
     p->session = s;
 }

@@ -254,7 +254,8 @@ static bool came_before(struct mqtt_peer *peer, uint16_t packet_id)
 /* What we told the client in CONNACK (MQTT 5.0, 3.2.2.3), and it did not keep to. */
 static enum mqtt_reason breach(const struct mqtt_peer *peer, const struct mqtt_publish *publish, struct bytes topic)
 {
-    size_t under_way = peer->arriving_qos_1 + peer->session->inbox.count;
+    const struct inbox *inbox = &peer->session->inbox;
+    size_t under_way = peer->arriving_qos_1 + inbox->count - inbox->carried;
     if (topic_check_bounds(topic)) /* MQTT allows 65,535 bytes and as many levels */
         return MQTT_TOPIC_NAME_INVALID;
     if (publish->qos && peer->version == MQTT_5 && under_way >= peer->lobby->limits->receive_max)

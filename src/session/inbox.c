@@ -60,8 +60,11 @@ bool inbox_asked(const struct inbox *i, uint16_t packet_id)
 
 void inbox_detach(struct inbox *i)
 {
-    for (uint32_t place = 0; place < i->count; place++)
+    for (uint32_t place = 0; place < i->count; place++) {
         i->entries[place].asked = false;
+        i->entries[place].carried = true;
+    }
+    i->carried = i->count;
     inbox_rest(i);
 }
 
@@ -85,9 +88,11 @@ err inbox_put(struct inbox *i, uint16_t packet_id, enum inbox_state state)
         TRY(make_room(i));
         struct inbox_entry *at = &i->entries[place];
         memmove(at + 1, at, (i->count - place) * sizeof *at);
+        *at = (struct inbox_entry){.packet_id = packet_id};
         i->count++;
     }
-    i->entries[place] = (struct inbox_entry){packet_id, (uint8_t)state, state != INBOX_RECEIVED};
+    i->entries[place].state = (uint8_t)state;
+    i->entries[place].asked = state != INBOX_RECEIVED;
     return OK;
 }
 
@@ -98,6 +103,7 @@ void inbox_remove(struct inbox *i, uint16_t packet_id)
         return;
     struct inbox_entry *at = &i->entries[place];
     i->count--;
+    i->carried -= at->carried;
     memmove(at, at + 1, (i->count - place) * sizeof *at);
     if (i->room > ROOM_KEPT)
         inbox_rest(i);

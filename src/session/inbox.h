@@ -25,12 +25,15 @@ enum inbox_state {
 struct inbox_entry {
     uint16_t packet_id;
     uint8_t state;
-    bool asked; /* ARRIVING, LEAVING: put since the last inbox_detach */
+    bool asked : 1;   /* ARRIVING, LEAVING: put since the last inbox_detach */
+    bool carried : 1; /* added before the last inbox_detach */
 };
 
 struct inbox {
     struct inbox_entry *entries; /* sorted by packet identifier */
     uint32_t count, room;
+    uint32_t carried; /* of them, those from earlier connections: not counted by the client's send quota, which begins
+                         anew with each (MQTT 5.0, 4.9) */
 };
 
 void inbox_close(struct inbox *i);

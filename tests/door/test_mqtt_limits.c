@@ -112,7 +112,8 @@ static void receive_maximum_of_the_server(void **state)
         {"one was released", "C P1 P2 P3 P4 s s s s R1 s P5", true},
         {"mixed", "C P1 P2 p3 p4 P5", false},
         {"the same again is none more", "C P1 P2 P3 P4 D4 D1", true},
-        {"over a lost connection", "C P1 P2 P3 P4 x c D1 P5", false},
+        {"each connection begins anew (4.9)", "C P1 P2 P3 P4 x c D1 P5", true},
+        {"and counts anew", "C P1 P2 P3 P4 x c D1 P5 P6 P7 P8 P9", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         static struct script s;

@@ -7,6 +7,7 @@
 #define AGAIN "CONNACK 00 present|"
 #define REC "PUBREC 1 00|"
 #define COMP "PUBCOMP 1 00|"
+#define FOUR "PUBREC 1 00|PUBREC 2 00|PUBREC 3 00|PUBREC 4 00|"
 
 /* From a client whose session is kept: the identifier and the message are one commit, and so is its end. */
 static void from_a_client_that_is_kept(void **state)
@@ -40,6 +41,13 @@ static void from_a_client_that_is_kept(void **state)
         {"taken over while it is kept", "C P1 c D1 s R1 s", IN "DISCONNECT 8e|end|" AGAIN REC COMP, 1},
         {"taken over after PUBREC", "C P1 s c R1 s", IN REC "DISCONNECT 8e|end|" AGAIN COMP, 1},
         {"taken over after PUBREL", "C P1 s R1 c R1 s", IN REC "DISCONNECT 8e|end|" AGAIN COMP, 1},
+        /* the client's send quota begins anew with each connection, and PUBREL again does not count (4.9); ours is four */
+        {"as many as may be", "C P1 P2 P3 P4", IN, 0},
+        {"one more", "C P1 P2 P3 P4 P5", IN "DISCONNECT 93|end|", 0},
+        {"what came on an earlier connection does not count", "C P1 P2 P3 P4 k x c R1 R2 R3 R4 P5 P6 P7 P8", IN FOUR AGAIN, 4},
+        {"one more than that", "C P1 P2 P3 P4 k x c R1 R2 R3 R4 P5 P6 P7 P8 P9", IN FOUR AGAIN "DISCONNECT 93|end|", 4},
+        {"its end makes no room", "C P1 P2 k x c R1 k P5 P6 P7 P8 P9",
+         IN REC "PUBREC 2 00|" AGAIN COMP "DISCONNECT 93|end|", 2},
         {"a clean start forgets: the same identifier is another message", "C P1 s x C P1 s", IN REC IN REC, 2},
         {"a clean start while it is kept", "C P1 x C P1 s s", IN IN REC, 2},
     };

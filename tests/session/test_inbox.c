@@ -43,6 +43,28 @@ static void states_follow_each_other(void **state)
     assert_int_equal(sizeof(struct inbox_entry), 4);
 }
 
+static void what_is_carried_over_is_counted(void **state)
+{
+    struct inbox i = {.count = 0};
+    for (uint16_t id = 1; id <= 4; id++)
+        assert_null(inbox_put(&i, id, INBOX_ARRIVING));
+    assert_int_equal(i.carried, 0);
+    inbox_detach(&i);
+    assert_int_equal(i.carried, 4);
+    assert_null(inbox_put(&i, 2, INBOX_RECEIVED)); /* one that was there stays carried over, whatever becomes of it */
+    assert_null(inbox_put(&i, 9, INBOX_ARRIVING));
+    assert_int_equal(i.carried, 4);
+    inbox_remove(&i, 2);
+    inbox_remove(&i, 9);
+    assert_int_equal(i.carried, 3);
+    assert_null(inbox_put(&i, 2, INBOX_ARRIVING));
+    assert_int_equal(i.carried, 3);
+    for (uint16_t id = 1; id <= 4; id++)
+        inbox_remove(&i, id);
+    assert_int_equal(i.carried, 0);
+    inbox_close(&i);
+}
+
 static void an_answer_is_due_where_it_was_asked(void **state)
 {
     static const enum inbox_state states[] = {INBOX_ARRIVING, INBOX_LEAVING};
@@ -136,6 +158,7 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_carried_over_is_counted),
         cmocka_unit_test(states_follow_each_other),  cmocka_unit_test(an_answer_is_due_where_it_was_asked),
         cmocka_unit_test(all_identifiers_at_once),   cmocka_unit_test(the_array_agrees),
         cmocka_unit_test(every_allocation_may_fail),
