@@ -172,7 +172,7 @@ static void end_revoked(struct connection *c)
     lobby->reporter->report(
         lobby->reporter,
         &(struct report){.kind = EVENT_CONNECTION_REFUSED, .device = c->line.who.id, .peer = c->line.peer, .why = why});
-    connection_end(c);
+    connection_die(c); /* what is queued is not for it any more */
 }
 
 /* ---- the beginning */

@@ -229,8 +229,8 @@ static struct connection *of(const struct line *self)
 static void send_bytes(struct line *self, struct bytes bytes)
 {
     struct connection *c = of(self);
-    if (c->phase == DEAD || !bytes.len)
-        return;
+    if (c->phase != OPEN || !bytes.len)
+        return; /* behind its end: a peer that takes a little from time to time would never see it otherwise */
     if (!c->out)
         c->out = traffic_take(traffic_of(c), OUT_MAX);
     if (c->out)

@@ -12,21 +12,23 @@ struct speaker;
 struct line_calls;
 struct line {
     const struct line_calls *calls;
-    struct lobby *lobby;       /* of the loop that owns the line now */
-    struct speaker *speaker;   /* owned by itself: see `lost` */
-    struct principal who;      /* what the handshake proved */
-    struct bytes certificate;  /* the peer's, DER; empty when it showed none, and once the speaker has settled */
-    const char *peer;          /* its address; "" once the speaker has settled */
+    struct lobby *lobby;      /* of the loop that owns the line now */
+    struct speaker *speaker;  /* owned by itself: see `lost` */
+    struct principal who;     /* what the handshake proved */
+    struct bytes certificate; /* the peer's, DER; empty when it showed none, and once the speaker has settled */
+    const char *peer;         /* its address; "" once the speaker has settled */
 };
 
 struct line_calls {
-    void (*send)(struct line *self, struct bytes bytes); /* queues a copy; when it does not fit, the line is lost soon */
-    size_t (*backlog)(const struct line *self);          /* bytes queued and not yet taken by the peer */
-    void (*end)(struct line *self);  /* once what is queued was written; nothing is heard any more. `lost` will follow */
+    void (*send)(struct line *self,
+                 struct bytes bytes);           /* queues a copy; when it does not fit, the line is lost soon */
+    size_t (*backlog)(const struct line *self); /* bytes queued and not yet taken by the peer */
+    void (*end)(
+        struct line *self); /* once what is queued was written; nothing is heard or sent any more. `lost` will follow */
     void (*hold)(struct line *self); /* hear no more until resume */
     void (*resume)(struct line *self);
-    void (*patience)(struct line *self, int64_t ms);       /* `tired` after so long, unless called again; 0: never */
-    void (*move)(struct line *self, struct lobby *to);     /* to another loop: what was not used is heard again there */
+    void (*patience)(struct line *self, int64_t ms);   /* `tired` after so long, unless called again; 0: never */
+    void (*move)(struct line *self, struct lobby *to); /* to another loop: what was not used is heard again there */
     /* The speaker took what it needs of `certificate` and `peer`; they are freed. So an idle session costs less. */
     void (*settled)(struct line *self);
     const char *transport; /* "tls", "plain" or "websocket": a constant */

@@ -256,6 +256,29 @@ static void last_words_arrive_although_more_came(void **state)
     close_with_one(w);
 }
 
+static bool first_ended(struct world *w)
+{
+    return connection_of(w, 0)->phase == ENDING;
+}
+
+static bool one_heard_the_end(struct world *w)
+{
+    guest_hear(&one);
+    return one.closed;
+}
+
+/* Otherwise a peer that takes a little from time to time would be told for ever, long after its line was ended. */
+static void what_comes_behind_the_end_is_not_said(void **state)
+{
+    struct world *w = open_with_one();
+    guest_say(&one, "much\nend\n");
+    run_until(w, first_ended);
+    line_send(w->spoken[0].speaker.line, BYTES("MORE\n"));
+    run_until(w, one_heard_the_end);
+    assert_int_equal(one.heard.len, 128 * 65536 + sizeof "LAST WORDS\n" - 1);
+    close_with_one(w);
+}
+
 /* ---- peers that do not speak */
 
 static bool first_is_tired(struct world *w)
@@ -384,6 +407,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_takes_nothing_is_let_go),
         cmocka_unit_test(a_peer_that_reads_slowly_gets_everything),
         cmocka_unit_test(last_words_arrive_although_more_came),
+        cmocka_unit_test(what_comes_behind_the_end_is_not_said),
         cmocka_unit_test(patience_is_counted_from_the_last_time),
         cmocka_unit_test(a_busy_peer_starves_nobody),
         cmocka_unit_test(out_of_descriptors_the_rest_waits),
