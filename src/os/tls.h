@@ -38,7 +38,7 @@ struct tls_options {
     /* Own certificate first, then intermediates, which a server that trusts our issuer is not shown; empty: a client
      * without a certificate. */
     struct bytes chain_pem;
-    struct bytes key_pem;   /* PKCS#8 PEM; empty together with chain_pem */
+    struct bytes key_pem; /* PKCS#8 PEM; empty together with chain_pem */
     /* Roots to verify the peer with, and intermediates that a peer need not show; empty for TLS_PEER_ANONYMOUS. */
     struct bytes anchors_pem;
     /* Revocation lists of anchors; empty: none is asked. When one is given, each certificate needs a current list of
