@@ -5,7 +5,7 @@
 #include "crypto/certificate.h"
 #include "crypto/key.h"
 
-enum { CHAIN_MAX = 65536, LISTS_MAX = 1024 * 1024, US = 1000000 };
+enum { CHAIN_MAX = 65536, LISTS_MAX = 1024 * 1024 };
 
 static void drop_contexts(struct tls_context *contexts[PORTS])
 {
@@ -137,19 +137,20 @@ err port_tls_read_lists(struct port_tls *t)
     return failed;
 }
 
-/* So that a ticket's key is kept for as long as the ticket lives, and no longer than that. */
-static int64_t rotation_us(const struct port_tls *t)
+/* So that a ticket's key is kept for as long as the ticket lives, and no longer than that; whatever happens to the wall
+ * clock meanwhile. */
+static int64_t rotation_ms(const struct port_tls *t)
 {
-    return (int64_t)t->options.settings->tls_ticket_life * US / (TICKET_KEYS - 1);
+    return (int64_t)t->options.settings->tls_ticket_life * 1000 / (TICKET_KEYS - 1);
 }
 
 bool port_tls_rotate_when_due(struct port_tls *t)
 {
-    int64_t now_us = wall_us(t->options.clock);
-    if (!t->tickets || now_us < t->rotate_us)
+    int64_t now_ms = monotonic_ms(t->options.clock);
+    if (!t->tickets || now_ms < t->rotate_ms)
         return false;
     tls_tickets_rotate(t->tickets, t->options.dice);
-    t->rotate_us = now_us + rotation_us(t);
+    t->rotate_ms = now_ms + rotation_ms(t);
     return true;
 }
 
@@ -158,7 +159,7 @@ err port_tls_open(struct port_tls *t, const struct port_tls_options *options)
     *t = (struct port_tls){.options = *options};
     if (options->settings->tls_ticket_life) {
         TRY(tls_tickets_open(options->dice, &t->tickets));
-        t->rotate_us = wall_us(options->clock) + rotation_us(t);
+        t->rotate_ms = monotonic_ms(options->clock) + rotation_ms(t);
     }
     return port_tls_read_lists(t);
 }

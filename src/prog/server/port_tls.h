@@ -27,7 +27,8 @@ struct port_tls {
     struct tls_tickets *tickets;         /* NULL: no session is resumed */
     struct buffer lists_pem;
     struct file_mark lists_mark; /* of the file that lists_pem is, or that was refused */
-    int64_t renew_us, rotate_us; /* when a certificate, and the next key of tickets, are due */
+    int64_t renew_us;            /* when a certificate is due, by the wall clock */
+    int64_t rotate_ms;           /* when the next key of tickets is, by the monotonic one */
 };
 
 /* The first contexts. Lists that are over are used all the same: clients are refused until there are new ones.
