@@ -145,6 +145,8 @@ err mqtt_restore(struct store_reader *reader, struct lobby *const *lobbies, size
                           .out = out};
     *out = (struct mqtt_restored){.sessions = 0};
     table_open(&r.by_number, SESSIONS_MAX, lobbies[0]->sessions.seed);
+    for (size_t i = 0; i < count; i++) /* what is kept comes back, also where the maximum or the loops became fewer */
+        lobbies[i]->sessions.max = SESSIONS_MAX;
     err failed = read_all(&r, reader);
     for (struct table_node *node = table_next(&r.by_number, NULL); node; node = table_next(&r.by_number, NULL)) {
         struct numbered *n = CONTAINER(node, struct numbered, place);
@@ -155,6 +157,7 @@ err mqtt_restore(struct store_reader *reader, struct lobby *const *lobbies, size
     for (size_t i = 0; i < count; i++) {
         lobbies[i]->mqtt.next_number = r.last_number + 1 + i;
         lobbies[i]->mqtt.number_step = count;
+        lobbies[i]->sessions.max = lobbies[i]->limits->sessions_max;
     }
     return failed;
 }

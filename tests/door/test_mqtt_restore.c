@@ -174,9 +174,14 @@ static void limits_that_were_lowered(void **state)
     script_close(&s);
     script_open(&s, MQTT_5, 100);
     ledger.watches[0].filter[0] = '#'; /* one that is none any more */
+    s.play.limits.sessions_max = 0;    /* those of before come back, and no new one is let in */
     assert_null(mqtt_restore(&ledger.reader, lobbies, 1, &restored));
+    assert_int_equal(restored.sessions, 1);
     assert_int_equal(restored.subscriptions, 1);
     assert_int_equal(restored.left_out, 1);
+    assert_string_equal(script_play(&s, "c"), AGAIN);
+    s.connect.client_id = BYTES("other");
+    assert_string_equal(script_play(&s, "c"), "CONNACK 97|end|");
     script_close(&s);
     ledger_close(&ledger);
 }
