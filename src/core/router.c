@@ -1,8 +1,6 @@
 /* The subscription tree. Every node is found by (parent, level) in one hash table, so a level with a million children
- * costs no more than one with two; "+" and "#" are levels like any other.
- *
- * Devices publish to few topics again and again, so what the walk found for a topic is remembered, until the tree gains
- * or loses a node. */
+ * costs no more than one with two; "+" and "#" are levels like any other. Devices publish to few topics again and
+ * again, so what the walk found for a topic is remembered, until the tree gains or loses a node. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/router.h"
 
@@ -57,7 +55,7 @@ struct router {
     struct interests *interests;
     uint64_t last_number, generation;
     size_t count, max;
-    size_t keeping, keeping_shared; /* subscriptions that are offered messages, and those of them in shares */
+    size_t asked; /* members of shares that are offered messages: they keep them, or are elsewhere */
     struct find *finds;
     struct route_end *end;
 };
@@ -235,22 +233,24 @@ static void show(struct router *r, const struct subscription *s, void (*change)(
         change(&r->interests->keeping, filter);
 }
 
+/* A loop elsewhere is asked for its member: nothing else would hold up whoever publishes faster than it delivers. */
+static bool is_asked(const struct subscription *s)
+{
+    return s->group && s->flags & (SUBSCRIPTION_KEEPS | SUBSCRIPTION_PROXY);
+}
+
 static void enter(struct router *r, struct subscription *s)
 {
-    bool keeps = s->flags & SUBSCRIPTION_KEEPS;
     list_append(row_of(s), &s->place);
-    r->keeping += keeps;
-    r->keeping_shared += keeps && s->group;
+    r->asked += is_asked(s);
     show(r, s, interest_add);
 }
 
 static void leave(struct router *r, struct subscription *s)
 {
-    bool keeps = s->flags & SUBSCRIPTION_KEEPS;
     show(r, s, interest_remove);
     list_remove(&s->place);
-    r->keeping -= keeps;
-    r->keeping_shared -= keeps && s->group;
+    r->asked -= is_asked(s);
 }
 
 static err find_or_make(struct router *r, struct bytes filter, struct router_node **out)
@@ -491,7 +491,7 @@ void router_offer(struct router *r, struct offer *offer, enum route route)
 
 bool router_may_keep(const struct router *r, struct bytes topic)
 {
-    return r->keeping && (r->keeping_shared || interest_has(&r->interests->keeping, topic));
+    return r->asked || interest_has(&r->interests->keeping, topic);
 }
 
 size_t router_count(const struct router *r)

@@ -75,6 +75,6 @@ void router_route_share(struct router *router, struct message *message, struct b
 MUST err router_offer_share(struct router *router, struct offer *offer, struct bytes filter);
 /* Shows the message to all here who keep; of each share to one, when it was published here (ROUTE_FRESH). */
 void router_offer(struct router *router, struct offer *offer, enum route route);
-/* May there be anybody here to be offered this message? Cheap. */
+/* May there be anybody here to be offered this message: who keeps it, or a member of a share on another loop? Cheap. */
 bool router_may_keep(const struct router *router, struct bytes topic);
 size_t router_count(const struct router *router); /* subscriptions now, proxies too */

@@ -71,7 +71,7 @@ static void proxy_deliver(struct subscription *self, struct message *message)
     memcpy(m->filter, p->filter, p->filter_len);
     if (!message->qos && !mailbox_post(loop_mailbox(to->options.loop), &m->mail))
         return;
-    if (message->qos) { /* bounded by what its publishers may have under way */
+    if (message->qos) { /* rare: what has a QoS is offered, but for a member that came or left meanwhile */
         mailbox_answer(loop_mailbox(to->options.loop), &m->mail);
         return;
     }
