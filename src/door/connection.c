@@ -78,6 +78,8 @@ static void bury(struct connection *c)
     list_remove(&c->place);
     list_remove(&c->dirt);
     tls_close(c->tls);
+    if (connection_waiting(c)) /* the peer did not take what we had to say, nor will it take what the kernel has */
+        socket_abandon(c->watcher.fd);
     fd_close(&c->watcher.fd);
     traffic_give(lobby->traffic, &c->in);
     traffic_give(lobby->traffic, &c->out);

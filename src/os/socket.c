@@ -184,6 +184,12 @@ void socket_finish(int fd)
     (void)shutdown(fd, SHUT_WR); /* fails when the other side is gone already: reading tells */
 }
 
+void socket_abandon(int fd)
+{
+    const struct linger at_once = {.l_onoff = 1};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once); /* fails only for what is no socket */
+}
+
 err socket_discard(int fd, size_t room)
 {
     ssize_t len = recv(fd, NULL, room, MSG_TRUNC | MSG_DONTWAIT); /* tcp(7): without copying */

@@ -22,6 +22,9 @@ MUST err socket_connect_attempt(const char *host, uint16_t port, unsigned attemp
 MUST err socket_read(int fd, uint8_t *out, size_t room, size_t *got);
 MUST err socket_write(int fd, struct bytes in, size_t *taken);
 void socket_finish(int fd); /* says that we send no more; what the other side still sends can be read */
+/* Closing fd then throws away what the other side has not taken yet, and tells it so (RST). Otherwise the kernel keeps
+ * that, megabytes of it, until a peer that does not read is given up for dead. */
+void socket_abandon(int fd);
 /* Throws away what came, at most room bytes. OK: there may be more, now or later. ERR_CLOSED: nothing more will come. */
 MUST err socket_discard(int fd, size_t room);
 MUST err socket_connected(int fd); /* OK, ERR_AGAIN: not yet, ERR_CLOSED: nobody there, or why the connect failed */

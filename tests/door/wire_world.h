@@ -192,8 +192,11 @@ static inline void guest_hear(struct guest *g)
     uint8_t piece[65536];
     size_t got;
     for (;;) {
+        errno = 0;
         err failed = g->tls ? tls_read(g->tls, piece, sizeof piece, &got) : socket_read(g->fd, piece, sizeof piece, &got);
-        g->closed = g->closed || (failed && !err_is(failed, ERR_AGAIN));
+        bool over = failed && !err_is(failed, ERR_AGAIN);
+        g->closed = g->closed || over;
+        g->reset = g->reset || (over && errno == ECONNRESET);
         if (failed)
             return;
         put_bytes(&g->heard, bytes_of(piece, got));

@@ -11,8 +11,7 @@ from cryptography.x509.oid import NameOID
 
 from harness.device import Device
 from harness.forge import forge, issuer_of, make_authority
-from harness.mqtt_client import (CONNECT, DISCONNECT, PUBLISH, Client, client, connect_packet, packet, publish_packet, text,
-                                 tls_socket)
+from harness.mqtt_client import PUBLISH, Client, client, connect_packet, publish_packet, tls_socket
 
 VERSIONS = ["mqttv311", "mqttv5"]
 NOT_AUTHORIZED, KEEP_ALIVE_TIMEOUT, TAKEN_OVER, PAYLOAD_INVALID = 0x87, 0x8D, 0x8E, 0x99
@@ -229,20 +228,6 @@ def test_presence_is_known(server, tmp_path):
         assert shown["connected"] and shown["state"] == "active" and shown["connected_since"], shown
     server.api.wait_event("device.disconnected", "presence")
     assert not server.api.get("/api/v1/devices/presence")["connected"]
-
-
-def test_what_is_not_offered_is_said(server, pump):
-    with Client(tls_socket(server, pump)) as one:
-        one.send(connect_packet(version=5).replace(b"MQTT\x05", b"MQTT\x06", 1))
-        assert one.read().reason in (0x84, 0x01)
-        assert one.wait_closed() == []
-    with Client(tls_socket(server, pump), 4) as one:
-        one.send(packet(CONNECT, text("MQIsdp") + b"\x03\x02\x00\x3c" + text("x")))
-        one.wait_closed()
-    with client(server, pump) as one:
-        one.send(publish_packet("devices/pump/x", "x", 1, flags=0).replace(b"\x32", b"\x34", 1))
-        assert one.expect(DISCONNECT).reason == 0x9B
-        assert one.wait_closed() == []
 
 
 # -- who is let in

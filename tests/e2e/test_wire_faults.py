@@ -7,13 +7,14 @@ import select
 import socket
 import ssl
 import struct
+import urllib.parse
 
 import pytest
 
 from harness.device import Device
 from harness.http_wire import Wire
-from harness.mqtt_client import (CONNACK, DISCONNECT, PUBLISH, SUBSCRIBE, Client, client, connect_packet, packet, publish_packet,
-                                 subscribe_packet, text, tls_socket, variable)
+from harness.mqtt_client import (CONNACK, DISCONNECT, PUBACK, PUBLISH, SUBSCRIBE, Client, ack_packet, client, connect_packet,
+                                 packet, publish_packet, subscribe_packet, text, tls_socket, variable)
 from harness.server import Server
 
 MALFORMED, PROTOCOL_ERROR, PACKET_TOO_LARGE, TOPIC_INVALID = 0x81, 0x82, 0x95, 0x90
@@ -36,9 +37,20 @@ def device(server, tmp_path_factory):
     return Device(tmp_path_factory.mktemp("devices"), "pump", server).enrol()
 
 
-def metric(server, name):
-    text = server.api.ask("GET", "/metrics").body.decode()
-    return int(next(line.split()[1] for line in text.splitlines() if line.startswith(f"holdfast_{name} ")))
+def metric(server, name, **labels):
+    """One number; of a labelled one, that with these labels."""
+    wanted = f"holdfast_{name}" + ("{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}" if labels else "")
+    lines = server.api.ask("GET", "/metrics").body.decode().splitlines()
+    return int(next(number for series, number in (line.rsplit(" ", 1) for line in lines) if series == wanted))
+
+
+def dropped_for(server, client_id):
+    query = urllib.parse.urlencode({"kind": "device", "principal": "pump", "client": client_id})
+    return server.api.get(f"/api/v1/sessions/one?{query}")["dropped"]
+
+
+def resident_kb(server):
+    return int(re.search(r"VmRSS:\s+(\d+) kB", open(f"/proc/{server.process()}/status").read()).group(1))
 
 
 def newest(server):
@@ -261,8 +273,7 @@ def test_connections_over_the_bound_are_refused(new_server):
 # -- peers that do not read
 
 def test_a_subscriber_that_does_not_read_hurts_itself_only(server, device):
-    dropped = metric(server, "messages_dropped_total")
-    before = newest(server)
+    dropped, before, resident = metric(server, "messages_dropped_total", reason="queue"), newest(server), resident_kb(server)
     deaf = Client(tls_socket(server, device, receive_buffer=4096))
     deaf.connect("deaf")
     assert deaf.subscribe("devices/pump/flood") == [0]
@@ -271,8 +282,9 @@ def test_a_subscriber_that_does_not_read_hurts_itself_only(server, device):
         for number in range(1, 1001):
             assert speaker.publish("devices/pump/flood", struct.pack("!I", number) + b"x" * 16000, number) == 0
             assert listener.expect(PUBLISH).payload[:4] == struct.pack("!I", number), "another one hears all of it"
+    assert resident_kb(server) - resident < 8192, "kB: 16 MB were for it"
     assert server.api.wait_event("subscriber.slow", "pump", before)["detail"]["why"]
-    assert metric(server, "messages_dropped_total") > dropped
+    assert metric(server, "messages_dropped_total", reason="queue") > dropped
     client_id = None
     while client_id != "deaf":  # a peer that takes nothing for too long is let go
         event = server.api.wait_event("device.disconnected", "pump", before)
@@ -280,27 +292,31 @@ def test_a_subscriber_that_does_not_read_hurts_itself_only(server, device):
     deaf.close()
 
 
-def test_a_qos_1_subscriber_that_does_not_acknowledge_is_ended(server, device):
+def test_a_qos_1_subscriber_that_does_not_acknowledge_loses_the_oldest(server, device):
+    """mqtt.queue-messages is 20: two are under way, and what comes goes on to push out what waits longest."""
+    dropped, before = metric(server, "messages_dropped_total", reason="queue"), newest(server)
     with client(server, device, "mute", properties=b"\x21\x00\x02") as mute, client(server, device, "speaker") as speaker:
         assert mute.subscribe("devices/pump/flood", qos=1) == [1]
-        for number in range(1, 40):
+        for number in range(1, 41):
             assert speaker.publish("devices/pump/flood", str(number), number) == 0
-        came = mute.wait_closed()
-    assert [one.payload for one in came[:-1]] == [b"1", b"2"], "no more than its Receive Maximum"
-    assert came[-1].kind == DISCONNECT and came[-1].reason == 0x97, came
+        assert dropped_for(server, "mute") == metric(server, "messages_dropped_total", reason="queue") - dropped == 20
+        assert server.api.wait_event("subscriber.slow", "pump", before)["detail"]["why"]
+        came = [mute.expect(PUBLISH) for _ in range(2)]
+        for _ in range(18):  # each one brings the next: it heard no more than its Receive Maximum before
+            mute.send(ack_packet(PUBACK, came[-2].packet_id))
+            came.append(mute.expect(PUBLISH))
+        assert [int(one.payload) for one in came] == [1, 2, *range(23, 41)]
 
 
 def test_answers_that_are_not_read_fill_no_memory(server):
     """A few bytes ask for 50 MB: they wait until what came before was taken, and all come in the end."""
-    pid = server.process()
-    resident = lambda: int(re.search(r"VmRSS:\s+(\d+) kB", open(f"/proc/{pid}/status").read()).group(1))
-    before = resident()
+    before = resident_kb(server)
     with Wire(server, receive_buffer=4096) as deaf, Wire(server) as slow:
         deaf.send(f"GET /api/v1/openapi.json HTTP/1.1\r\nHost: {deaf.host}\r\n\r\n" * 1000)
         slow.send(f"GET /api/v1/openapi.json HTTP/1.1\r\nHost: {slow.host}\r\n\r\n" * 1000)
         sizes = {len(slow.answer().body) for _ in range(1000)}
         assert len(sizes) == 1 and sizes.pop() > 10000
-        assert resident() - before < 8192, "kB"
+        assert resident_kb(server) - before < 8192, "kB"
     assert server.api.ask("GET", "/healthz").status == 200
 
 
