@@ -4,6 +4,7 @@ import { html, useId, useState } from "../html.js";
 import { LiveMark } from "../part/live-mark.js";
 import { Empty, ProblemNotice } from "../part/notice.js";
 import { Page } from "../part/page.js";
+import { payloadText } from "../payload.js";
 import { refine } from "../route.js";
 import { useTail } from "../tail.js";
 import { written } from "../unit.js";
@@ -33,19 +34,6 @@ const timeText = (when) => new Date(when).toLocaleTimeString(undefined, { hour12
 
 const propertyRows = ({ content_type: type, response_topic: response, correlation_data: correlation, user }) =>
   [["content type", type], ["response topic", response], ["correlation data", correlation], ...user].filter(([, value]) => value !== null);
-
-/* The agent's and most others' payloads are JSON, which reads better with room. */
-function payloadText({ encoding, data, whole }) {
-  if (encoding === "text" && whole) {
-    try {
-      const value = JSON.parse(data);
-      if (typeof value === "object") return JSON.stringify(value, null, 1).replace(/\n\s*/g, " ");
-    } catch {
-      return data;
-    }
-  }
-  return data;
-}
 
 const Message = ({ message }) => html`
   <li class="message" data-topic=${message.topic}>
