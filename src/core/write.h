@@ -61,7 +61,7 @@ enum write_kind {
     WRITE_RECEIVED,        /* QoS 2: a packet identifier that the client used and has not released (MQTT 5.0, 4.3.3) */
     WRITE_RECEIVED_DELETE,
     WRITE_RETAINED,        /* the retained message of a topic; an empty payload deletes it (MQTT 5.0, 3.3.1.3) */
-    WRITE_EXPIRE,          /* drops sessions, tokens and set-up secrets that ended before now_us */
+    WRITE_EXPIRE,          /* drops sessions, tokens and set-up secrets, and retained messages, that ended before now_us */
     WRITE_KINDS
 };
 

@@ -12,6 +12,7 @@ err lobby_open(struct lobby *lobby)
     table_open(&lobby->sessions, lobby->limits->sessions_max, seed);
     mqtt_open(lobby);
     roll_open(&lobby->roll, lobby->limits->connections_max, seed);
+    roll_open(&lobby->owners, SIZE_MAX, seed); /* no more than there are sessions */
     list_open(&lobby->lines);
     list_open(&lobby->dirty);
     list_open(&lobby->graves);
@@ -28,6 +29,7 @@ void lobby_forget(struct lobby *lobby)
     mqtt_close(lobby);
     table_close(&lobby->sessions);
     roll_close(&lobby->roll);
+    roll_close(&lobby->owners);
     traffic_close(lobby->traffic);
 }
 

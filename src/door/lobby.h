@@ -27,8 +27,10 @@ struct door_limits {
     size_t body_max;            /* bytes of one HTTP body */
     size_t subscriptions_max;   /* of one session */
     size_t sessions_max;        /* MQTT sessions of one lobby, those of clients that are away included */
+    size_t sessions_per_owner;  /* MQTT sessions of one device or operator */
+    size_t will_max;            /* bytes of a will's payload: it is held for as long as its session */
     struct outbox_limits queue; /* what one session is owed at the most */
-    size_t queue_total_bytes; /* what all sessions of all lobbies are owed at the most */
+    size_t queue_total_bytes;   /* what all sessions of all lobbies are owed at the most */
     uint32_t
         expiry_max_s; /* the longest Session Expiry Interval that a client gets; 0: sessions end with connections */
     size_t stream_bytes_max;   /* bytes that wait for the reader of a stream */
@@ -126,10 +128,11 @@ struct lobby {
     struct timer drain_tick;
     size_t drain_next, drain_owed; /* the bucket of `sessions` that is next; tenths of sessions that are due */
     struct roll roll;              /* how many sessions each device holds here */
-    struct list lines;             /* every connection of this loop */
-    bool shut;                     /* the server stops: a line that still arrives from another loop is ended, too */
-    struct list dirty;       /* connections that have something to write or to read once the present callback is over */
-    struct list graves;      /* connections that are over */
+    struct roll owners; /* how many MQTT sessions each principal has here, those of clients that are away included */
+    struct list lines;  /* every connection of this loop */
+    bool shut;          /* the server stops: a line that still arrives from another loop is ended, too */
+    struct list dirty;  /* connections that have something to write or to read once the present callback is over */
+    struct list graves; /* connections that are over */
     struct traffic *traffic; /* what the connections share */
 };
 

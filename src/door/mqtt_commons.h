@@ -30,6 +30,7 @@ struct mqtt_commons {
     struct mqtt_gathered *gathered; /* sessions that the message being routed found by one or more subscriptions */
     size_t gathered_count, gathered_room;
     struct outbox_limits queue;        /* of one session */
+    bool restores;                     /* the start: what was kept is held, whatever the limits say by now */
     uint64_t next_number, number_step; /* of sessions; each lobby gives others */
     struct mqtt_press press;
     struct turn_end turn_end; /* when the press and the scratch are cleared */

@@ -13,6 +13,7 @@
 static const struct fault bad_client_id = {
     ERR_REFUSED, "mqtt: the client identifier is over 256 bytes, or empty without a clean session"};
 static const struct fault bad_will_topic = {ERR_REFUSED, "mqtt: the will's topic is over 1,024 bytes or 32 levels"};
+static const struct fault large_will = {ERR_TOO_LARGE, "mqtt: the will is larger than mqtt.will-max"};
 static const struct fault bad_method = {ERR_UNSUPPORTED, "mqtt: no such authentication method is offered"};
 static const struct fault no_method = {ERR_REFUSED,
                                        "mqtt: AUTH without an authentication method in CONNECT (MQTT 5.0, 4.12)"};
@@ -226,6 +227,8 @@ static err take_will(struct mqtt_peer *p, const struct mqtt_connect *c, struct m
         return OK;
     if (topic_check_name(c->will.topic))
         return &bad_will_topic;
+    if (c->will.payload.len > p->lobby->limits->will_max)
+        return &large_will;
     TRY(mqtt_put_forwarded(from, &block));
     if (from->present & MQTT_HAS(MESSAGE_EXPIRY)) /* begins when it is published */
         TRY(mqtt_put_message_expiry(&block, from->message_expiry));
@@ -265,6 +268,7 @@ static enum mqtt_reason reason_of(err failed)
     } rows[] = {
         {&bad_client_id, MQTT_CLIENT_IDENTIFIER_NOT_VALID},
         {&bad_will_topic, MQTT_TOPIC_NAME_INVALID},
+        {&large_will, MQTT_PACKET_TOO_LARGE},
         {&bad_method, MQTT_BAD_AUTHENTICATION_METHOD},
         {&draining, MQTT_USE_ANOTHER_SERVER},
         {&pressed, MQTT_SERVER_BUSY},

@@ -13,6 +13,7 @@
 #include <string.h>
 
 static const struct fault no_memory = {ERR_MEMORY, "mqtt: no memory for a session"};
+static const struct fault too_many = {ERR_FULL, "mqtt: this principal has as many sessions as it may have"};
 static const struct fault not_kept = {ERR_FULL, "mqtt: the session cannot be kept now: the store has too much to do"};
 
 enum { WATCHES_MAX = 100000, MS = 1000 };
@@ -56,6 +57,38 @@ static void count_back(struct mqtt_session *s)
     s->away = false;
 }
 
+struct owner {
+    char text[DEVICE_ID_MAX + 2]; /* kind and id; "" for the anonymous, whose sessions nobody owns */
+};
+
+static struct owner owner_of(const struct principal *who)
+{
+    struct owner owner = {""};
+    if (who->kind == PRINCIPAL_ANONYMOUS)
+        return owner;
+    owner.text[0] = (char)('0' + who->kind);
+    memcpy(owner.text + 1, who->id, sizeof who->id);
+    return owner;
+}
+
+/* One device cannot use up what is there for all. What was kept is restored whatever the settings say by now. */
+static err count_in(struct lobby *lobby, const struct principal *who)
+{
+    struct owner owner = owner_of(who);
+    if (!owner.text[0])
+        return OK;
+    if (!lobby->mqtt.restores && roll_sessions(&lobby->owners, owner.text) >= lobby->limits->sessions_per_owner)
+        return &too_many;
+    return roll_enter(&lobby->owners, owner.text);
+}
+
+static void count_out(struct lobby *lobby, const struct principal *who)
+{
+    struct owner owner = owner_of(who);
+    if (owner.text[0])
+        (void)roll_leave(&lobby->owners, owner.text);
+}
+
 err mqtt_make_session(struct lobby *lobby, const struct principal *who, struct bytes client_id,
                       struct mqtt_session **out)
 {
@@ -72,7 +105,9 @@ err mqtt_make_session(struct lobby *lobby, const struct principal *who, struct b
     s->end_ms = INT64_MAX;
     lane_open(&s->lane);
     table_open(&s->watches, WATCHES_MAX, lobby->sessions.seed);
-    err failed = table_add(&lobby->sessions, &s->place, bytes_of(s->key, s->key_len));
+    err failed = count_in(lobby, who);
+    if (!failed && (failed = table_add(&lobby->sessions, &s->place, bytes_of(s->key, s->key_len))))
+        count_out(lobby, who);
     if (failed) {
         mem_drop(s);
         return failed;
@@ -104,6 +139,7 @@ void mqtt_end_session(struct mqtt_session *s)
     mqtt_forget_watches(s);
     mqtt_give_no_more(s);
     table_remove(&s->lobby->sessions, &s->place);
+    count_out(s->lobby, &s->who);
     s->place.key = (struct bytes){NULL, 0};
     outbox_close(&s->outbox);
     mqtt_account(s);

@@ -115,6 +115,8 @@ static bool received_row(struct received_rows *self, uint64_t number, uint16_t p
 static bool retained_row(struct retained_rows *self, struct message *message)
 {
     struct restoring *r = CONTAINER(self, struct restoring, retained);
+    if (message->expires_us && message->expires_us <= wall_us(loop_clock(r->lobbies[0]->loop)))
+        return true;
     for (size_t i = 0; i < r->count && !r->failed; i++)
         r->failed = retained_put(r->lobbies[i]->retained, message);
     r->out->retained += !r->failed;
@@ -145,8 +147,10 @@ err mqtt_restore(struct store_reader *reader, struct lobby *const *lobbies, size
                           .out = out};
     *out = (struct mqtt_restored){.sessions = 0};
     table_open(&r.by_number, SESSIONS_MAX, lobbies[0]->sessions.seed);
-    for (size_t i = 0; i < count; i++) /* what is kept comes back, also where the maximum or the loops became fewer */
+    for (size_t i = 0; i < count; i++) { /* what is kept comes back, also where the maximum or the loops became fewer */
+        lobbies[i]->mqtt.restores = true;
         lobbies[i]->sessions.max = SESSIONS_MAX;
+    }
     err failed = read_all(&r, reader);
     for (struct table_node *node = table_next(&r.by_number, NULL); node; node = table_next(&r.by_number, NULL)) {
         struct numbered *n = CONTAINER(node, struct numbered, place);
@@ -155,6 +159,8 @@ err mqtt_restore(struct store_reader *reader, struct lobby *const *lobbies, size
     }
     table_close(&r.by_number);
     for (size_t i = 0; i < count; i++) {
+        lobbies[i]->mqtt.restores = false;
+        lobbies[i]->sessions.max = lobbies[i]->limits->sessions_max;
         lobbies[i]->mqtt.next_number = r.last_number + 1 + i;
         lobbies[i]->mqtt.number_step = count;
         lobbies[i]->sessions.max = lobbies[i]->limits->sessions_max;

@@ -101,6 +101,7 @@ struct mqtt_watch {
     struct mqtt_session *session;
     struct mqtt_member *member; /* of a shared subscription; mqtt_share.c. NULL otherwise */
     struct client_watch how;    /* its filter is the one below */
+    struct bytes routed;        /* its filter as the router knows it */
     uint8_t filter[];
 };
 

@@ -39,7 +39,7 @@ err mqtt_join_share(struct mqtt_watch *w, struct mqtt_asking *a)
     struct mqtt_member *m = MEM_NEW(struct mqtt_member);
     if (!m)
         return &no_memory;
-    m->member = (struct share_member){.subscription = &w->subscription, .filter = w->how.filter, .joined = joined};
+    m->member = (struct share_member){.subscription = &w->subscription, .filter = w->routed, .joined = joined};
     m->asking = a;
     if (a)
         mqtt_asked_more(a);

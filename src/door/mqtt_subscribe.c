@@ -76,15 +76,31 @@ static void drop(struct mqtt_watch *w)
         mqtt_asked_less(waits);
 }
 
+/* The anonymous share among themselves: one of them in a turn of others would take away what it may not even hear. The
+ * mark is no UTF-8, so no client can name their shares. */
+static struct bytes routed(const struct mqtt_session *s, struct bytes filter, uint8_t *room)
+{
+    static const char share[] = "$share/", mark = '\xff';
+    const size_t head = sizeof share - 1;
+    if (s->who.kind != PRINCIPAL_ANONYMOUS || !bytes_starts(filter, share))
+        return filter;
+    memcpy(room, share, head);
+    room[head] = (uint8_t)mark;
+    memcpy(room + head + 1, filter.at + head, filter.len - head);
+    return bytes_of(room, filter.len + 1);
+}
+
 static err add(struct mqtt_session *s, const struct client_watch *how, struct mqtt_watch **out)
 {
-    struct mqtt_watch *w = mem_take(1, sizeof *w + how->filter.len);
+    size_t room = s->who.kind == PRINCIPAL_ANONYMOUS ? 2 * how->filter.len + 1 : how->filter.len;
+    struct mqtt_watch *w = mem_take(1, sizeof *w + room);
     if (!w)
         return &no_memory;
     memcpy(w->filter, how->filter.at, how->filter.len);
     w->session = s;
     w->how = *how;
     w->how.filter = bytes_of(w->filter, how->filter.len);
+    w->routed = routed(s, w->how.filter, w->filter + how->filter.len);
     w->subscription.calls = &calls;
     w->subscription.flags = flags_of(w);
     err failed = table_add(&s->watches, &w->place, w->how.filter);
@@ -93,7 +109,7 @@ static err add(struct mqtt_session *s, const struct client_watch *how, struct mq
         return failed;
     }
     counter_raise(&s->lobby->counts->subscriptions_now, 1);
-    failed = router_add(s->lobby->flow.router, w->how.filter, &w->subscription);
+    failed = router_add(s->lobby->flow.router, w->routed, &w->subscription);
     if (failed)
         drop(w);
     else

@@ -59,6 +59,12 @@ err roll_enter(struct roll *roll, const char *id)
     return OK;
 }
 
+size_t roll_sessions(const struct roll *roll, const char *id)
+{
+    const struct entry *e = find(roll, id);
+    return e ? e->sessions : 0;
+}
+
 void roll_present(struct roll *roll, const char *id)
 {
     struct entry *e = find(roll, id);

@@ -316,6 +316,15 @@ static int64_t setup_expires(const struct row *row)
     return ((const struct setup_row *)row)->expires_us;
 }
 
+/* As store/kept_message.h has it. */
+static int64_t retained_expires(const struct row *row)
+{
+    struct reader r = reader_over(((const struct retained_row *)row)->message);
+    (void)read_u16(&r);
+    uint64_t at = read_u64(&r);
+    return at ? (int64_t)at : INT64_MAX;
+}
+
 static err expire(struct memory_store *store, struct shelf *shelf, int64_t (*expires)(const struct row *), int64_t now)
 {
     for (size_t i = shelf->count; i-- > 0;)
@@ -328,5 +337,6 @@ err memory_expire(struct memory_store *store, const struct write *write, struct 
 {
     TRY(expire(store, &store->sessions, session_expires, write->now_us));
     TRY(expire(store, &store->tokens, token_expires, write->now_us));
-    return expire(store, &store->setups, setup_expires, write->now_us);
+    TRY(expire(store, &store->setups, setup_expires, write->now_us));
+    return expire(store, &store->retained, retained_expires, write->now_us);
 }

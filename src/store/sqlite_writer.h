@@ -71,3 +71,5 @@ apply_function apply_samples, apply_event, apply_document, apply_presence, apply
     apply_device_delete, apply_token, apply_token_delete, apply_setup, apply_operator, apply_session,
     apply_session_delete, apply_expire, apply_client, apply_client_delete, apply_client_watch, apply_client_unwatch,
     apply_deliveries, apply_released, apply_delivered, apply_received, apply_received_delete, apply_retained;
+/* Of WRITE_EXPIRE: the retained messages. */
+MUST err expire_retained(struct sqlite_writer *w, int64_t now_us);

@@ -108,5 +108,6 @@ err apply_expire(struct sqlite_writer *w, const struct write *write, struct writ
 {
     TRY(writer_run_for(w, WRITE_SQL_EXPIRE_SESSIONS, write->now_us));
     TRY(writer_run_for(w, WRITE_SQL_EXPIRE_TOKENS, write->now_us));
-    return writer_run_for(w, WRITE_SQL_EXPIRE_SETUP, write->now_us);
+    TRY(writer_run_for(w, WRITE_SQL_EXPIRE_SETUP, write->now_us));
+    return expire_retained(w, write->now_us);
 }

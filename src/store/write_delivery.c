@@ -201,6 +201,17 @@ static err drop_retained(struct sqlite_writer *w, struct bytes topic)
     return statement_run(&w->db, s);
 }
 
+err expire_retained(struct sqlite_writer *w, int64_t now_us)
+{
+    SCOPED(statement_end) sqlite3_stmt *s = NULL;
+    uint8_t until[8];
+    for (size_t i = 0; i < sizeof until; i++)
+        until[i] = (uint8_t)((uint64_t)now_us >> (56 - 8 * i));
+    TRY(writer_statement(w, WRITE_SQL_EXPIRE_RETAINED, &s));
+    bind_blob(s, 1, bytes_of(until, sizeof until));
+    return statement_run(&w->db, s);
+}
+
 err apply_retained(struct sqlite_writer *w, const struct write *write, struct write_result *result)
 {
     const struct message *message = write->as.retained;

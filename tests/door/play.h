@@ -392,7 +392,7 @@ static inline void play_fill_ports(struct play *p)
     p->audiences.of = play_audience;
     p->said.max = REPORTS_MAX;
     p->limits = (struct door_limits){
-        .connections_max = 100, .packet_max = 262144, .body_max = 65536, .subscriptions_max = 8, .sessions_max = 100,
+        .connections_max = 100, .packet_max = 262144, .body_max = 65536, .subscriptions_max = 8, .sessions_max = 100, .sessions_per_owner = 100, .will_max = 65536,
         .queue = {.messages_max = 10, .bytes_max = 100000}, .queue_total_bytes = 1 << 20, .expiry_max_s = 86400, .stream_bytes_max = 100000,
         .receive_max = 4, .keep_alive_max_s = 3600, .handshake_ms = 10000, .body_ms = 30000,
         .idle_ms = 60000, .stall_ms = 30000};

@@ -247,7 +247,7 @@ void server_restores(struct world *w)
                         .reporter = {sim_report}};
     h->limits = (struct door_limits){.connections_max = 1000,
                                      .packet_max = 4096,
-                                     .subscriptions_max = 10,
+                                     .subscriptions_max = 10, .sessions_per_owner = 100, .will_max = 65536,
                                      .sessions_max = 1000,
                                      .queue = {80, 1 << 20, OVERFLOW_REFUSE},
                                      .queue_total_bytes = SIZE_MAX,

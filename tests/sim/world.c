@@ -265,7 +265,7 @@ void world_open(struct world *w, uint64_t seed)
     w->dice_port.fill = sim_fill;
     w->now_ms = 1000;
     w->limits = (struct door_limits){
-        .connections_max = LINES, .packet_max = 4096, .subscriptions_max = 3, .sessions_max = 40,
+        .connections_max = LINES, .packet_max = 4096, .subscriptions_max = 3, .sessions_max = 40, .sessions_per_owner = 100, .will_max = 65536,
         .queue = {.messages_max = 6, .bytes_max = 1500, .policy = (enum overflow_policy)(seed % 3)}, .queue_total_bytes = 20000, .expiry_max_s = 300,
         .receive_max = 4, .keep_alive_max_s = 120, .handshake_ms = 10000, .stall_ms = 30000};
     w->registry.identify = sim_identify;

@@ -310,6 +310,21 @@ static void a_topic_retains_its_last_message(void **state)
     TOLD("retained a/b 2 \nretained b 4 \n");
 }
 
+static void what_is_retained_expires(void **state)
+{
+    struct world *world = *state;
+    static const int64_t ends[] = {0, 49, 50, 51};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        char topic[2] = {(char)('a' + i)};
+        struct message *m = message_make(
+            &(struct message_parts){.topic = bytes_of_text(topic), .payload = BYTES("x"), .retain = true, .expires_us = ends[i]});
+        DO(write_retained(m, 1));
+        message_drop(m);
+    }
+    DO(write_plain(&(struct write){.kind = WRITE_EXPIRE, .now_us = 50}));
+    TOLD("retained a x qos=0,retain=1,expires=0 \nretained d x qos=0,retain=1,expires=51 \n");
+}
+
 /* --- batches and listings --- */
 
 static void what_is_rolled_back_leaves_nothing(void **state)
@@ -398,6 +413,7 @@ int main(void)
         TEST(messages_at_their_bounds),
         TEST(a_session_of_very_many_deliveries_ends),
         TEST(a_topic_retains_its_last_message),
+        TEST(what_is_retained_expires),
         TEST(what_is_rolled_back_leaves_nothing),
         TEST(a_listing_ends_when_it_is_told_to),
     };

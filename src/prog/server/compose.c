@@ -38,6 +38,8 @@ static void take_limits(struct server *s)
         .body_max = set->http_body_max,
         .subscriptions_max = set->mqtt_subscriptions_max,
         .sessions_max = set->mqtt_sessions_max,
+        .sessions_per_owner = set->mqtt_sessions_per_owner,
+        .will_max = set->mqtt_will_max,
         .queue = {.messages_max = set->mqtt_queue_messages,
                   .bytes_max = set->mqtt_queue_bytes,
                   .policy = (enum overflow_policy)set->mqtt_queue_policy},

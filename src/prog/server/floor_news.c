@@ -16,6 +16,8 @@ static void publish_event(struct floor *floor, const struct event *event)
     message_drop(message);
 }
 
+enum { SWEEP_BUCKETS = 16 }; /* looked through for what expired, with each one that comes */
+
 struct keepsake {
     struct mail mail;
     struct station *station;
@@ -29,6 +31,7 @@ static void hold_retained(struct mail *mail)
     if (retained_put(s->retained, k->message))
         log_line(s->lobby.log, LOG_ERROR, "no memory for a retained message", "loop=%zu",
                  (size_t)(s - s->floor->stations));
+    (void)retained_sweep(s->retained, wall_us(s->floor->options.clock), SWEEP_BUCKETS);
     floor_count_retained(s);
     message_drop(k->message);
     mem_drop(k);
