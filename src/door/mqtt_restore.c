@@ -160,7 +160,6 @@ err mqtt_restore(struct store_reader *reader, struct lobby *const *lobbies, size
     table_close(&r.by_number);
     for (size_t i = 0; i < count; i++) {
         lobbies[i]->mqtt.restores = false;
-        lobbies[i]->sessions.max = lobbies[i]->limits->sessions_max;
         lobbies[i]->mqtt.next_number = r.last_number + 1 + i;
         lobbies[i]->mqtt.number_step = count;
         lobbies[i]->sessions.max = lobbies[i]->limits->sessions_max;
