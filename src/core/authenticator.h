@@ -5,8 +5,11 @@
 
 #include "core/principal.h"
 
+enum { AUTHENTICATOR_BADGE = 32 };
+
 struct authenticator {
     /* OK: `who` is the one who was proved. ERR_UNSUPPORTED: no such method; ERR_REFUSED: the proof is none. `data` is
-     * a secret. */
-    err (*prove)(struct authenticator *self, struct bytes method, struct bytes data, struct principal *who) MUST;
+     * a secret. `badge` is what tells later whether the proof still holds (door/lobby.h, badges). */
+    err (*prove)(struct authenticator *self, struct bytes method, struct bytes data, struct principal *who,
+                 uint8_t badge[AUTHENTICATOR_BADGE]) MUST;
 };

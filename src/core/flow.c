@@ -31,7 +31,7 @@ static enum step verdict(struct request *r, err e)
 
 static enum step limit(struct flow *flow, struct request *r)
 {
-    return verdict(r, flow->limiter->admit(flow->limiter, r));
+    return r->is_will ? STEP_NEXT : verdict(r, flow->limiter->admit(flow->limiter, r));
 }
 
 static enum step authorise(struct flow *flow, struct request *r)

@@ -60,8 +60,9 @@ struct request {
     struct bytes
         certificate;       /* VERB_HELLO: the peer's, DER, empty when it showed none; borrowed while flow_begin runs */
     struct bytes resource; /* borrowed until done */
-    struct message *message;            /* VERB_PUBLISH; borrowed until done */
-    struct lane *lane;                  /* VERB_PUBLISH; borrowed until done */
+    struct message *message; /* VERB_PUBLISH; borrowed until done */
+    struct lane *lane;       /* VERB_PUBLISH; borrowed until done */
+    bool is_will; /* VERB_PUBLISH: its CONNECT was counted already, and it must be published (MQTT 5.0, 3.1.2-8) */
     size_t sessions_left;               /* VERB_BYE: other sessions that the principal still holds */
     void (*done)(struct request *self); /* once; perhaps before flow_begin returns */
 
@@ -93,6 +94,7 @@ static inline void request_open(struct request *r, enum verb verb, const struct 
     r->certificate = r->resource = (struct bytes){NULL, 0};
     r->message = NULL;
     r->lane = NULL;
+    r->is_will = false;
     r->sessions_left = 0;
     r->done = NULL;
     r->refused = OK;

@@ -327,8 +327,15 @@ static err authenticate(struct mqtt_peer *p, const struct mqtt_properties *in, s
     struct authenticator *by = p->lobby->authenticator;
     if (!(in->present & MQTT_HAS(AUTHENTICATION_METHOD)))
         return OK;
-    err failed = by->prove(by, in->authentication_method, in->authentication_data, who);
+    if (!p->badge && !(p->badge = mem_take(1, AUTHENTICATOR_BADGE)))
+        return &no_memory;
+    err failed = by->prove(by, in->authentication_method, in->authentication_data, who, p->badge);
     return err_is(failed, ERR_UNSUPPORTED) ? &bad_method : failed;
+}
+
+bool mqtt_still_proved(const struct mqtt_peer *p)
+{
+    return !p->badge || p->lobby->badges->holds(p->lobby->badges, p->badge);
 }
 
 err mqtt_on_auth(struct mqtt_peer *p, const struct mqtt_ending *auth)

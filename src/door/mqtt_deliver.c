@@ -97,7 +97,8 @@ static void release(struct mqtt_session *s, uint64_t number)
         mqtt_bye(s->peer, MQTT_IMPLEMENTATION_SPECIFIC_ERROR, err_text(&not_kept));
 }
 
-static bool send_message(struct mqtt_session *s, const struct delivery *d, uint64_t number)
+/* Without memory the connection ends: what has a number is sent on the next one, and no alias is taken for told. */
+static enum mqtt_printed send_message(struct mqtt_session *s, const struct delivery *d, uint64_t number)
 {
     struct mqtt_leaf leaf = {.message = d->message,
                              .subscription_id = d->subscription_id,
@@ -105,11 +106,14 @@ static bool send_message(struct mqtt_session *s, const struct delivery *d, uint6
                              .qos = d->qos,
                              .retain = d->retain,
                              .dup = d->state == DELIVERY_SENT};
-    if (!mqtt_print(s->peer, &leaf))
-        return false;
-    s->messages_out++;
-    counter_raise(&s->lobby->counts->messages_out[d->qos], 1);
-    return true;
+    enum mqtt_printed printed = mqtt_print(s->peer, &leaf);
+    if (printed == PRINTED) {
+        s->messages_out++;
+        counter_raise(&s->lobby->counts->messages_out[d->qos], 1);
+    }
+    if (printed == PRINT_NO_MEMORY)
+        mqtt_bye(s->peer, MQTT_SERVER_BUSY, "no memory for a message");
+    return printed;
 }
 
 /* One that was sent before is sent again whatever its age: the client may have half of the exchange (4.4). What the
@@ -127,10 +131,11 @@ static void send_next(struct mqtt_session *s, const struct delivery *d, uint64_t
         return;
     }
     bool expired = d->state == DELIVERY_WAITING && has_expired(s, d->message);
-    if (!expired && send_message(s, d, number)) {
+    enum mqtt_printed printed = expired ? PRINT_TOO_LARGE : send_message(s, d, number);
+    if (printed == PRINTED)
         outbox_sent(&s->outbox, number);
+    if (printed != PRINT_TOO_LARGE)
         return;
-    }
     if (!expired)
         mqtt_count_dropped(s, "a message was larger than this client takes");
     else
@@ -264,8 +269,8 @@ static void send_at_once(struct mqtt_session *s, const struct mqtt_gift *gift)
 {
     struct delivery d = {
         .message = gift->message, .retain = gift->retain, .subscription_id = gift->subscription_id & 0xFFFFFFF};
-    if (!send_message(s, &d, 0))
-        mqtt_count_dropped(s, "a message was larger than this client takes");
+    if (send_message(s, &d, 0) != PRINTED)
+        mqtt_count_dropped(s, "a message was larger than this client takes, or there was no memory for it");
 }
 
 void mqtt_deliver(struct mqtt_session *s, const struct mqtt_gift *gift)

@@ -83,22 +83,24 @@ static void add_alias(struct mqtt_peer *p, struct mqtt_publish *publish)
 }
 
 /* For one peer alone. */
-static bool print_own(struct mqtt_peer *p, const struct mqtt_leaf *leaf)
+static enum mqtt_printed print_own(struct mqtt_peer *p, const struct mqtt_leaf *leaf)
 {
     SCOPED(buffer_drop) struct buffer block = {.max = PACKET_MAX};
     struct buffer *packet = &p->lobby->mqtt.scratch;
     struct mqtt_publish publish = publish_of(leaf);
-    size_t size = properties(p, leaf, &block, &publish) ? SIZE_MAX : mqtt_publish_size(&publish, p->version);
+    if (properties(p, leaf, &block, &publish))
+        return PRINT_NO_MEMORY; /* they were checked when they came */
+    size_t size = mqtt_publish_size(&publish, p->version);
     if (size > p->packet_max)
-        return false;
+        return PRINT_TOO_LARGE;
     if (p->packet_max - size >= ALIAS_ROOM) /* 3.1.2-24 */
         add_alias(p, &publish);
     buffer_clear(packet);
     if (mqtt_put_publish_head(&publish, mqtt_server_dialect(p), packet))
-        return false;
+        return PRINT_NO_MEMORY;
     line_send(p->speaker.line, buffer_view(packet));
     line_send(p->speaker.line, publish.payload);
-    return true;
+    return PRINTED;
 }
 
 /* Where the packet identifier stands: behind the fixed header, its length and the topic. */
@@ -127,7 +129,7 @@ static bool print_shared(struct mqtt_peer *p, const struct mqtt_leaf *leaf, stru
     return true;
 }
 
-bool mqtt_print(struct mqtt_peer *p, const struct mqtt_leaf *leaf)
+enum mqtt_printed mqtt_print(struct mqtt_peer *p, const struct mqtt_leaf *leaf)
 {
     struct mqtt_press *press = &p->lobby->mqtt.press;
     if (leaf->dup || leaf->subscription_id || leaf->message->expires_us || p->alias_max)
@@ -139,13 +141,13 @@ bool mqtt_print(struct mqtt_peer *p, const struct mqtt_leaf *leaf)
     }
     struct mqtt_print *print = print_of(press, p, leaf);
     if (!print->packet.len && !print_shared(p, leaf, print))
-        return false;
+        return PRINT_NO_MEMORY;
     if (print->packet.len > p->packet_max)
-        return false;
+        return PRINT_TOO_LARGE;
     if (print->id_at) {
         print->packet.at[print->id_at] = (uint8_t)(leaf->packet_id >> 8);
         print->packet.at[print->id_at + 1] = (uint8_t)leaf->packet_id;
     }
     line_send(p->speaker.line, buffer_view(&print->packet));
-    return true;
+    return PRINTED;
 }

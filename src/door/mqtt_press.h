@@ -13,8 +13,9 @@ struct mqtt_leaf {
     bool retain, dup;
 };
 
-/* Queues the packet on the peer's line. False: it can never be sent to this client, because it is larger than it takes
- * (MQTT 5.0, 3.1.2-24), or has no memory. */
-bool mqtt_print(struct mqtt_peer *p, const struct mqtt_leaf *leaf);
+/* Queues the packet on the peer's line, or says why not: it is larger than this client takes, so it never can
+ * (MQTT 5.0, 3.1.2-24), or there is no memory for it now. */
+enum mqtt_printed { PRINT_NO_MEMORY = 0, PRINT_TOO_LARGE, PRINTED };
+enum mqtt_printed mqtt_print(struct mqtt_peer *p, const struct mqtt_leaf *leaf);
 void mqtt_press_forget(struct mqtt_press *press); /* at the end of a turn, so that no message is held up */
 void mqtt_press_close(struct mqtt_press *press);

@@ -332,8 +332,10 @@ void mqtt_publish_will(struct mqtt_session *s)
     struct publication *p = publication_take(s, will_as_published(s));
     message_drop(s->will);
     s->will = NULL;
-    if (p)
+    if (p) {
+        p->request.is_will = true;
         begin(p);
+    }
 }
 
 /* ---- releasing */

@@ -73,6 +73,7 @@ struct mqtt_peer {
     struct mqtt_arrival *arrival; /* CONNECT under judgement; NULL otherwise */
     char *client_id;              /* owned, as the next; NULL before CONNECT was read */
     char *method;                 /* of enhanced authentication (MQTT 5.0, 4.12); NULL: none */
+    uint8_t *badge;               /* of the proof by that method; owned. NULL: none */
     uint16_t keep_alive_s;        /* as agreed */
     uint16_t receive_max;         /* of the client (MQTT 5.0, 3.1.2.11.3) */
     uint16_t alias_max;           /* that the client takes (3.1.2.11.5) */
@@ -128,7 +129,8 @@ MUST err mqtt_on_connect(struct mqtt_peer *p, const struct mqtt_connect *connect
 /* The session that the peer asked for stands and is kept: CONNACK. A fault: it cannot be kept. */
 enum mqtt_presence { SESSION_FRESH = 0, SESSION_PRESENT };
 void mqtt_entered(struct mqtt_peer *p, enum mqtt_presence presence, err failed);
-void mqtt_forget_arrival(struct mqtt_peer *p); /* one whose line was lost */
+void mqtt_forget_arrival(struct mqtt_peer *p);     /* one whose line was lost */
+bool mqtt_still_proved(const struct mqtt_peer *p); /* the operator whose token was shown is still signed in */
 MUST err mqtt_on_auth(struct mqtt_peer *p, const struct mqtt_ending *auth);
 uint32_t mqtt_expiry(const struct lobby *lobby, uint32_t asked_s); /* the expiry that a session gets */
 enum mqtt_reason mqtt_refusal(err refused); /* the reason code of a request that the flow refused */

@@ -117,8 +117,21 @@ static err on_publish(struct mqtt_peer *p, const struct mqtt_packet *packet)
     return mqtt_on_publish(p, &packet->as.publish);
 }
 
+/* Sent at least once in each keep-alive by who says nothing else: the time to see whether a proof still holds. */
+static err on_pingreq(struct mqtt_peer *p, const struct mqtt_packet *packet)
+{
+    if (!mqtt_still_proved(p)) {
+        mqtt_bye(p, MQTT_NOT_AUTHORIZED, "the operator is not signed in any more");
+        return OK;
+    }
+    mqtt_send(p, &(struct mqtt_packet){.type = MQTT_PINGRESP});
+    return OK;
+}
+
 static err on_subscribe(struct mqtt_peer *p, const struct mqtt_packet *packet)
 {
+    if (!mqtt_still_proved(p))
+        return on_pingreq(p, packet);
     return mqtt_on_subscribe(p, &packet->as.subscribe);
 }
 
@@ -150,12 +163,6 @@ static err on_pubcomp(struct mqtt_peer *p, const struct mqtt_packet *packet)
 static err on_auth(struct mqtt_peer *p, const struct mqtt_packet *packet)
 {
     return mqtt_on_auth(p, &packet->as.ending);
-}
-
-static err on_pingreq(struct mqtt_peer *p, const struct mqtt_packet *packet)
-{
-    mqtt_send(p, &(struct mqtt_packet){.type = MQTT_PINGRESP});
-    return OK;
 }
 
 /* A client's good-bye. Its will is forgotten by a normal one only (MQTT 5.0, 3.14.4-3). */
@@ -347,6 +354,7 @@ void mqtt_release(struct mqtt_peer *p)
     mqtt_forget_aliases(p);
     mem_drop(p->client_id);
     mem_drop(p->method);
+    mem_drop(p->badge);
     mem_drop(p);
 }
 

@@ -172,6 +172,15 @@ static void take_back(struct mqtt_session *s, struct bytes filter)
         drop(w);
 }
 
+/* Whether a changed subscription keeps what it is owed changes now, when all that was offered before has been settled:
+ * a message on its way is neither passed by nor delivered twice (MQTT 5.0, 3.8.4-4). */
+static void mark_again(struct mqtt_session *s, struct bytes filter)
+{
+    struct mqtt_watch *w = find(s, filter);
+    if (w)
+        mark(w);
+}
+
 static void asking_drop(struct mqtt_asking *a)
 {
     struct mqtt_peer *p = a->peer;
@@ -231,6 +240,8 @@ static void finish(struct mqtt_asking *a)
     for (struct grant *g = a->grants; g; g = g->next)
         if (a->failed && g->fresh)
             take_back(s, g->how.filter);
+        else
+            mark_again(s, g->how.filter);
     if (a->peer->phase == PEER_OPEN) {
         struct mqtt_suback ack = {.packet_id = a->packet_id, .reasons = buffer_view(&a->reasons)};
         mqtt_send(a->peer, &(struct mqtt_packet){.type = a->answer, .as.suback = ack});
@@ -355,7 +366,6 @@ static void change(struct mqtt_watch *w, const struct client_watch *how)
     struct bytes filter = w->how.filter;
     w->how = *how;
     w->how.filter = filter;
-    mark(w);
 }
 
 /* What is refused leaves all as it was: nothing is kept of it, and no retained message is owed. */

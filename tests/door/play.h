@@ -214,7 +214,7 @@ static inline void play_joined(struct play *p)
 }
 
 /* The method "word" takes the name of a device for its proof. */
-static inline err play_prove(struct authenticator *self, struct bytes method, struct bytes data, struct principal *who)
+static inline err play_prove(struct authenticator *self, struct bytes method, struct bytes data, struct principal *who, uint8_t badge[AUTHENTICATOR_BADGE])
 {
     static const struct fault unknown = {ERR_UNSUPPORTED, "play: no such method"};
     if (!bytes_is(method, "word"))

@@ -49,7 +49,7 @@ static err sim_inspect(struct inspector *self, struct request *r)
     return OK;
 }
 
-static err sim_prove(struct authenticator *self, struct bytes method, struct bytes data, struct principal *who)
+static err sim_prove(struct authenticator *self, struct bytes method, struct bytes data, struct principal *who, uint8_t badge[AUTHENTICATOR_BADGE])
 {
     return &no_method;
 }

@@ -8,10 +8,12 @@
 static const struct fault no_method = {ERR_UNSUPPORTED, "proof: the only method is HOLDFAST-TOKEN"};
 static const struct fault no_operator = {ERR_REFUSED, "proof: no signed-in operator has this token"};
 
-static err prove(struct authenticator *self, struct bytes method, struct bytes data, struct principal *who)
+_Static_assert((int)TOKEN_HASH == (int)AUTHENTICATOR_BADGE, "a badge is the hash of a session's token");
+
+static err prove(struct authenticator *self, struct bytes method, struct bytes data, struct principal *who,
+                 uint8_t hash[AUTHENTICATOR_BADGE])
 {
     const struct proof *p = CONTAINER(self, struct proof, authenticator);
-    uint8_t hash[TOKEN_HASH];
     if (!bytes_is(method, "HOLDFAST-TOKEN"))
         return &no_method;
     if (!data.len || account_session_hash(data, hash))
