@@ -159,6 +159,8 @@ def check_objects(folder, rooms, say):
             for line in listing.splitlines():
                 member = line.split(":")[0] if re.match(r"\S+\.o:", line) else member
                 match = re.match(r"[0-9a-f]+ .{7} (\.(?:data|bss|tdata)(?!\.rel\.ro)\S*|\*COM\*)\s+[0-9a-f]+\s+(\S+)$", line)
+                if line.endswith(" __gnu_lto_slim"):
+                    say(SRC / room / member, 0, "only the linker can read it: build with -ffat-lto-objects")
                 if match and not re.match(r"(__|\.|completed|_?asan|_?ubsan)", match.group(2)) and match.group(1) != match.group(2):
                     say(SRC / room / member, 0, f"a writable global: {match.group(2)}")
 
