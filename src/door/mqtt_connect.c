@@ -68,13 +68,15 @@ uint32_t mqtt_expiry(const struct lobby *lobby, uint32_t asked_s)
 
 /* ---- CONNACK */
 
-/* Where a client that asks for it may have its responses sent (MQTT 5.0, 4.10.1): a place of its own. */
-static void put_response_information(const struct mqtt_peer *p, struct buffer *out)
+/* Where a client that asks for it may have its responses sent (MQTT 5.0, 4.10.1): a place of its own. False: its client
+ * identifier is no level of a topic. */
+static bool put_response_information(const struct mqtt_peer *p, struct buffer *out)
 {
     if (p->who.kind == PRINCIPAL_DEVICE)
         put_format(out, "devices/%s/responses", p->who.id);
-    else
+    else if (!strpbrk(p->client_id, "/+#"))
         put_format(out, "responses/%s", p->client_id);
+    return out->len && !out->spoiled;
 }
 
 static void accept(struct mqtt_peer *p, const struct mqtt_arrival *a, enum mqtt_presence presence)
@@ -96,8 +98,7 @@ static void accept(struct mqtt_peer *p, const struct mqtt_arrival *a, enum mqtt_
     out->server_keep_alive = p->keep_alive_s;
     if (p->keep_alive_s != a->keep_alive_asked_s)
         out->present |= MQTT_HAS(SERVER_KEEP_ALIVE);
-    if (a->wants_information) {
-        put_response_information(p, &information);
+    if (a->wants_information && put_response_information(p, &information)) {
         out->response_information = buffer_view(&information);
         out->present |= MQTT_HAS(RESPONSE_INFORMATION);
     }
@@ -257,6 +258,7 @@ static void agree(struct mqtt_peer *p, const struct mqtt_connect *c, struct mqtt
     } else { /* 3.1.1, 3.1.2.4: a session that is not clean has no end; ours has one */
         a->expiry_asked_s = c->clean_start ? 0 : CLIENT_EXPIRY_NEVER;
     }
+    p->asked_expiry = a->expiry_asked_s;
     a->wish.expiry_s = mqtt_expiry(p->lobby, a->expiry_asked_s);
 }
 

@@ -18,7 +18,8 @@ struct mqtt_giving {
     struct mqtt_giving *next; /* of the same session, behind this one */
     struct mqtt_session *session;
     struct timer step;
-    struct client_watch how;
+    struct client_watch how; /* its filter is the one below */
+    uint8_t filter[];
 };
 
 /* Half of a queue is left for what comes. What has QoS 0 is for a line that takes it. */
@@ -85,11 +86,22 @@ static void fall_due(struct timer *timer)
     mqtt_release_session(s);
 }
 
+/* One for each filter, so that the session's subscriptions bound them: who subscribes again begins it anew. */
+static void end_of(struct mqtt_session *s, struct bytes filter)
+{
+    for (struct mqtt_giving *g = s->giving, *next; g; g = next) {
+        next = g->next;
+        if (bytes_equal(g->how.filter, filter))
+            end(g);
+    }
+}
+
 err mqtt_give_retained(struct mqtt_session *s, const struct client_watch *how)
 {
-    struct mqtt_giving *g = MEM_NEW(struct mqtt_giving);
+    struct mqtt_giving *g = mem_take(1, sizeof *g + how->filter.len);
     if (!g)
         return &no_memory;
+    end_of(s, how->filter);
     err failed = retained_walk_open(s->lobby->retained, how->filter, &g->walk);
     if (failed) {
         mem_drop(g);
@@ -99,7 +111,8 @@ err mqtt_give_retained(struct mqtt_session *s, const struct client_watch *how)
     g->session = s;
     g->step.due = fall_due;
     g->how = *how;
-    g->how.filter = (struct bytes){NULL, 0}; /* the walk has its own */
+    memcpy(g->filter, how->filter.at, how->filter.len);
+    g->how.filter = bytes_of(g->filter, how->filter.len);
     g->next = s->giving;
     s->giving = g;
     step(g);

@@ -77,15 +77,16 @@ struct mqtt_peer {
     uint16_t keep_alive_s;        /* as agreed */
     uint16_t receive_max;         /* of the client (MQTT 5.0, 3.1.2.11.3) */
     uint16_t alias_max;           /* that the client takes (3.1.2.11.5) */
-    uint32_t packet_max;          /* that the client takes (3.1.2.11.4) */
-    bool no_reasons;              /* the client asked for no reason strings (3.1.2.11.7) */
-    bool asking;                  /* HELLO is under way */
-    bool enrolled;                /* counted in the lobby's roll */
-    bool present;                 /* HELLO was remembered: BYE must be too */
-    bool held;                    /* reading stopped because too many wait */
-    bool awaits_lane;             /* held until what it published is through */
-    bool said_goodbye;            /* DISCONNECT without the will came */
-    uint32_t busy;                /* requests under way: the peer outlives its line until they are done */
+    bool asked_expiry;   /* CONNECT asked for a session that outlives it; what it got may be less (3.14.2.2.2) */
+    uint32_t packet_max; /* that the client takes (3.1.2.11.4) */
+    bool no_reasons;     /* the client asked for no reason strings (3.1.2.11.7) */
+    bool asking;         /* HELLO is under way */
+    bool enrolled;       /* counted in the lobby's roll */
+    bool present;        /* HELLO was remembered: BYE must be too */
+    bool held;           /* reading stopped because too many wait */
+    bool awaits_lane;    /* held until what it published is through */
+    bool said_goodbye;   /* DISCONNECT without the will came */
+    uint32_t busy;       /* requests under way: the peer outlives its line until they are done */
 
     struct list arriving; /* publications in the order they came; acknowledged in that order */
     uint32_t arriving_count, arriving_qos_1;

@@ -170,7 +170,7 @@ static err on_disconnect(struct mqtt_peer *p, const struct mqtt_packet *packet)
 {
     const struct mqtt_ending *ending = &packet->as.ending;
     if (ending->properties.present & MQTT_HAS(SESSION_EXPIRY)) {
-        if (!p->session->expiry_s && ending->properties.session_expiry)
+        if (!p->asked_expiry && ending->properties.session_expiry)
             return &late_expiry;
         p->session->expiry_s = mqtt_expiry(p->lobby, ending->properties.session_expiry);
     }
