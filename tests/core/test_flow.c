@@ -334,6 +334,34 @@ static void a_refusal_ends_the_way(void **state)
     }
 }
 
+/* It must be published (MQTT 5.0, 3.1.2-8), so a device whose rate is used up is not kept from it; all else holds for it. */
+static void a_will_passes_the_limiter(void **state)
+{
+    static const struct {
+        bool is_will;
+        const char *refuses, *steps;
+    } rows[] = {
+        {false, "limit", "limit "},
+        {true, "limit", "authorise inspect room deliver route "},
+        {true, "authorise", "authorise "},
+        {true, "inspect", "authorise inspect "},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct stage_play p;
+        play_open(&p);
+        watch(&p, 0);
+        p.refuses = rows[i].refuses;
+        struct asked *a = ask(&p, VERB_PUBLISH, &pump, 1);
+        assert_false(a->request.is_will); /* nothing is one by itself */
+        a->request.is_will = rows[i].is_will;
+        play_through(&p, a);
+        if (strcmp(p.steps, rows[i].steps) != 0)
+            fail_msg("row %zu: %s", i, p.steps);
+        assert_ptr_equal(p.heard, strstr(p.steps, "route") ? OK : &no);
+        play_close(&p);
+    }
+}
+
 /* All writes of a request, those of promises too, are one errand: they are durable together or not at all. */
 static void all_writes_are_one_errand(void **state)
 {
@@ -627,6 +655,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refusal_ends_the_way),
+        cmocka_unit_test(a_will_passes_the_limiter),
         cmocka_unit_test(all_writes_are_one_errand),
         cmocka_unit_test(what_the_door_keeps_goes_behind),
         cmocka_unit_test(too_many_writes_are_refused),

@@ -35,10 +35,11 @@ static const enum mqtt_version both[] = {MQTT_3_1_1, MQTT_5};
         buffer_drop(&said_);                                                                                           \
     } while (0)
 
+/* The anonymous have the id "". */
 static inline void arrive_as(struct play *p, size_t line, enum principal_kind kind, const char *id)
 {
-    struct principal who;
-    must(!principal_set(&who, kind, bytes_of_text(id)));
+    struct principal who = {.kind = kind};
+    must(!*id || !principal_set(&who, kind, bytes_of_text(id)));
     fake_line_drop(&p->lines[line]);
     fake_line_open(&p->lines[line], lobby_home(&p->lobbies[0], &who), &who, mqtt_protocol());
 }

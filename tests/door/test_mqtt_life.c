@@ -214,6 +214,24 @@ static void wills(void **state)
     assert_int_equal(failed, 0);
 }
 
+/* Its CONNECT was counted; a device whose rate is used up still has it published. What it says itself is refused. */
+static void a_will_is_not_limited(void **state)
+{
+    for (uint32_t delay = 0; delay <= 10; delay += 10) {
+        static struct script s;
+        script_open(&s, MQTT_5, 100);
+        s.connect.has_will = true;
+        s.connect.will = (struct mqtt_will){.topic = BYTES(OWN), .payload = BYTES("unkept"), .qos = 1};
+        s.connect.will.properties = (struct mqtt_properties){.present = MQTT_HAS(WILL_DELAY), .will_delay = delay};
+        script_play(&s, "C");
+        s.play.limited = true;
+        assert_string_equal(script_play(&s, "m1"), "(refused 97)|");
+        script_play(&s, "x t10");
+        assert_int_equal(s.routed, 1);
+        script_close(&s);
+    }
+}
+
 /* Neither a will's delay nor an expiry follows a wall clock that is set while its client is away. */
 static void a_clock_that_is_set_moves_no_end(void **state)
 {
@@ -338,6 +356,7 @@ int main(void)
         cmocka_unit_test(the_store_takes_no_session),
         cmocka_unit_test(no_more_sessions_than_the_limit),
         cmocka_unit_test(wills),
+        cmocka_unit_test(a_will_is_not_limited),
         cmocka_unit_test(a_clock_that_is_set_moves_no_end),
         cmocka_unit_test(a_good_bye_counts_before_the_line_is_gone),
         cmocka_unit_test(a_will_keeps_its_properties),

@@ -183,13 +183,108 @@ static void messages_expire_in_queues(void **state)
     }
 }
 
+/* A session that outlasts its line: in 3.1.1 one without a clean session. */
+static void knock(struct play *p, const struct principal *who, enum mqtt_version version, const char *client_id, bool clean)
+{
+    struct mqtt_connect connect = {.version = version, .client_id = bytes_of_text(client_id), .clean_start = clean};
+    if (version == MQTT_5) {
+        connect.properties.present = MQTT_HAS(SESSION_EXPIRY);
+        connect.properties.session_expiry = 100;
+    }
+    arrive_as(p, 0, who->kind, who->id); /* the one before loses its line */
+    peer_connect(&p->lines[0], &connect);
+    play_settle(p);
+}
+
+/* All sessions of one principal together, those of clients that are away included; others have as many again. */
+static void sessions_of_one_owner(void **state)
+{
+    static const struct principal pump = {PRINCIPAL_DEVICE, "pump-1"}, other = {PRINCIPAL_DEVICE, "pump-2"},
+                                  namesake = {PRINCIPAL_OPERATOR, "pump-1"}, nobody = {PRINCIPAL_ANONYMOUS, ""};
+    static const struct {
+        const char *rule;
+        const struct principal *who;
+        const char *client_id, *heard;
+        bool clean;
+        unsigned wait_s;
+    } rows[] = {
+        {"the first", &pump, "a", "00", false, 0},
+        {"as many as it may have", &pump, "b", "00", false, 0},
+        {"one more", &pump, "c", NULL, false, 0},
+        {"it is refused again", &pump, "c", NULL, true, 0},
+        {"one that stands", &pump, "a", "00 present", false, 0},
+        {"in place of one that stands", &pump, "b", "00", true, 0},
+        {"still one too many", &pump, "c", NULL, false, 0},
+        {"another device", &other, "c", "00", false, 0},
+        {"an operator of the same name", &namesake, "c", "00", false, 0},
+        {"nobody owns the first", &nobody, "a", "00", false, 0},
+        {"nor the second", &nobody, "b", "00", false, 0},
+        {"nor any more", &nobody, "c", "00", false, 0},
+        {"the ended gave their places free", &pump, "c", "00", false, 100000},
+        {"both", &pump, "d", "00", false, 0},
+        {"and no more", &pump, "e", NULL, false, 0},
+    };
+    for (size_t v = 0; v < 2; v++) {
+        struct play p;
+        play_open(&p);
+        p.limits.sessions_per_owner = 2;
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            SCOPED(buffer_drop) struct buffer heard = {.max = 4096};
+            char want[64];
+            const char *refused = both[v] == MQTT_5 ? "97" : "88"; /* as the return code 3 is read */
+            if (rows[i].wait_s) {
+                fake_line_lose(&p.lines[0]);
+                play_pass(&p, rows[i].wait_s * INT64_C(1000));
+            }
+            bool clean = rows[i].clean && both[v] == MQTT_5; /* one of 3.1.1 would end with its line */
+            knock(&p, rows[i].who, both[v], rows[i].client_id, clean);
+            peer_heard(&p.lines[0], &heard);
+            snprintf(want, sizeof want, "CONNACK %s\n%s", !rows[i].heard ? refused : rows[i].heard, rows[i].heard ? "" : "end\n");
+            if (rows[i].clean && !clean && rows[i].heard)
+                snprintf(want, sizeof want, "CONNACK 00 present\n");
+            if (strcmp(buffer_text(&heard), want) != 0)
+                fail_msg("%s, version %d: %s", rows[i].rule, (int)both[v], buffer_text(&heard));
+        }
+        play_close(&p);
+    }
+}
+
+/* It is held as long as its session, so that it has a bound of its own. */
+static void wills_that_are_too_large(void **state)
+{
+    static const struct {
+        const char *payload, *v5, *v3;
+    } rows[] = {{"12345678", "00", "00"}, {"123456789", "95", NULL /* 3.1.1 has no code for it */}, {"", "00", "00"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (size_t v = 0; v < 2; v++) {
+            struct play p;
+            char want[32];
+            play_open(&p);
+            p.limits.will_max = 8;
+            arrive(&p, 0, "pump-1");
+            peer_connect(&p.lines[0], &(struct mqtt_connect){.version = both[v], .client_id = BYTES("c"), .clean_start = true,
+                                                            .has_will = true,
+                                                            .will = {.topic = BYTES(OWN), .payload = bytes_of_text(rows[i].payload)}});
+            const char *code = both[v] == MQTT_5 ? rows[i].v5 : rows[i].v3;
+            snprintf(want, sizeof want, "CONNACK %s", code ? code : "");
+            if (!code)
+                assert_heard(&p, 0, "end");
+            else if (strcmp(code, "00") == 0)
+                assert_heard(&p, 0, want);
+            else
+                assert_heard(&p, 0, want, "end");
+            play_close(&p);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_queue_by_policy),        cmocka_unit_test(a_queue_is_bounded_by_bytes),
         cmocka_unit_test(all_queues_are_bounded_together), cmocka_unit_test(receive_maximum_of_the_client),
         cmocka_unit_test(receive_maximum_of_the_server), cmocka_unit_test(packets_that_are_too_large),
-        cmocka_unit_test(messages_expire_in_queues),
+        cmocka_unit_test(messages_expire_in_queues),     cmocka_unit_test(sessions_of_one_owner),
+        cmocka_unit_test(wills_that_are_too_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

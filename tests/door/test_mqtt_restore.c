@@ -186,6 +186,72 @@ static void limits_that_were_lowered(void **state)
     ledger_close(&ledger);
 }
 
+/* More sessions of one device than it may have by now: all of them stand, and there is a new one when enough are over. */
+static void sessions_beyond_the_bound_stand(void **state)
+{
+    static const char *const ids[] = {"a", "b", "c"};
+    static struct script s;
+    struct mqtt_restored restored;
+    struct lobby *lobbies[] = {&s.play.lobbies[0]};
+    ledger_open(&ledger);
+    script_open(&s, MQTT_5, 100);
+    s.play.kept = keep;
+    for (size_t i = 0; i < 3; i++) {
+        s.connect.client_id = bytes_of_text(ids[i]);
+        assert_string_equal(script_play(&s, "C x"), "CONNACK 00|");
+    }
+    s.play.kept = NULL;
+    script_close(&s);
+    script_open(&s, MQTT_5, 100);
+    s.play.limits.sessions_per_owner = 2; /* the script's publisher is the fourth of them */
+    assert_null(mqtt_restore(&ledger.reader, lobbies, 1, &restored));
+    assert_int_equal(restored.sessions, 3);
+    assert_int_equal(restored.left_out, 0);
+    for (size_t i = 0; i < 3; i++) {
+        s.connect.client_id = BYTES("new");
+        assert_string_equal(script_play(&s, "c"), "CONNACK 97|end|");
+        s.connect.client_id = bytes_of_text(ids[i]);
+        assert_string_equal(script_play(&s, "c e0"), AGAIN "end|");
+    }
+    s.connect.client_id = BYTES("new");
+    assert_string_equal(script_play(&s, "c"), "CONNACK 00|");
+    s.connect.client_id = BYTES("newer");
+    assert_string_equal(script_play(&s, "c"), "CONNACK 97|end|");
+    script_close(&s);
+    ledger_close(&ledger);
+}
+
+/* Whatever still stands in the store of it: a retained message is over with its time. */
+static void what_expired_is_not_retained_again(void **state)
+{
+    static const struct {
+        uint32_t expiry;
+        unsigned seconds;
+        size_t retained;
+    } rows[] = {{10, 0, 1}, {10, 9, 1}, {10, 10, 0}, {10, 1000, 0}, {0, 1000000, 1}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (size_t loops = 1; loops <= PLAY_LOBBIES; loops++) {
+            static struct script s;
+            struct mqtt_restored restored;
+            struct mqtt_packet packet = {.type = MQTT_PUBLISH,
+                                         .as.publish = {.topic = BYTES(OWN), .payload = BYTES("kept"), .retain = true}};
+            if (rows[i].expiry)
+                packet.as.publish.properties = (struct mqtt_properties){.present = MQTT_HAS(MESSAGE_EXPIRY),
+                                                                        .message_expiry = rows[i].expiry};
+            ledger_open(&ledger);
+            script_open(&s, MQTT_5, 100);
+            s.play.kept = keep;
+            peer_packet(&s.play.lines[SCRIPT_PUBLISHER], &packet);
+            script_play(&s, "k");
+            restart(&s, loops, rows[i].seconds, &restored);
+            for (size_t k = 0; k < loops; k++)
+                if (restored.retained != rows[i].retained || retained_count(s.play.lobbies[k].retained) != rows[i].retained)
+                    fail_msg("%u s of %u, loop %zu: %zu", rows[i].seconds, rows[i].expiry, k, restored.retained);
+            script_close(&s);
+            ledger_close(&ledger);
+        }
+}
+
 /* The Nth allocation fails: it says so, and nothing is left behind. */
 static void every_allocation_may_fail(void **state)
 {
@@ -218,6 +284,8 @@ int main(void)
         cmocka_unit_test(wills_go_on),
         cmocka_unit_test(what_all_loops_get),
         cmocka_unit_test(limits_that_were_lowered),
+        cmocka_unit_test(sessions_beyond_the_bound_stand),
+        cmocka_unit_test(what_expired_is_not_retained_again),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -188,6 +188,29 @@ static void a_kept_session_is_given_what_is_kept(void **state)
     play_close(&p);
 }
 
+/* One connection says what is to be retained and subscribes right behind it: what it said comes once, and as retained. */
+static void who_retains_and_subscribes(void **state)
+{
+    for (uint8_t qos = 0; qos < 2; qos++) {
+        struct play p;
+        struct mqtt_packet packet = {.type = MQTT_PUBLISH,
+                                     .as.publish = {.topic = BYTES(OWN), .payload = BYTES("v"), .qos = qos, .retain = true,
+                                                    .packet_id = qos ? 7 : 0}};
+        play_open(&p);
+        enter(&p, 0, MQTT_5, "pump-1");
+        p.store = LATER;
+        peer_packet(&p.lines[0], &packet);
+        peer_subscribe(&p.lines[0], &(struct mqtt_filter){.filter = BYTES(OWN)}, 1);
+        assert_heard(&p, 0, "");
+        p.store = AT_ONCE;
+        if (qos)
+            assert_heard(&p, 0, "PUBACK 7 00", "SUBACK 1 00", "PUBLISH 0 " OWN "=v retain");
+        else
+            assert_heard(&p, 0, "SUBACK 1 00", "PUBLISH 0 " OWN "=v retain");
+        play_close(&p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +218,7 @@ int main(void)
         cmocka_unit_test(the_flag_of_what_is_routed),
         cmocka_unit_test(one_for_each_topic),                       cmocka_unit_test(what_cannot_be_kept_is_refused),
         cmocka_unit_test(retained_messages_expire),                 cmocka_unit_test(a_kept_session_is_given_what_is_kept),
+        cmocka_unit_test(who_retains_and_subscribes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

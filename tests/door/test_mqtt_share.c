@@ -198,6 +198,57 @@ static void suback_waits_for_all_loops(void **state)
     }
 }
 
+static err anything(const struct rule *self, const struct request *r)
+{
+    return OK;
+}
+
+static void enter_as(struct play *p, size_t line, enum principal_kind kind, const char *id, const char *client_id)
+{
+    arrive_as(p, line, kind, id);
+    peer_connect(&p->lines[line], &(struct mqtt_connect){.version = MQTT_5, .client_id = bytes_of_text(client_id), .clean_start = true});
+    assert_heard(p, line, "CONNACK 00");
+}
+
+/* The anonymous share among themselves, whatever they call it: a turn of one of them is no operator's, who would miss what
+ * it may not hear. */
+static void the_anonymous_share_among_themselves(void **state)
+{
+    static const struct {
+        const char *topic;
+        size_t operators, anonymous; /* what each of two hears of four */
+    } rows[] = {{"news/x", 2, 2}, {OWN, 2, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (uint8_t qos = 0; qos < 3; qos++) {
+            struct play p;
+            play_open(&p);
+            p.rule.allows = anything;
+            enter_as(&p, PUBLISHER, PRINCIPAL_DEVICE, "pump-1", "publisher");
+            for (size_t k = 0; k < 4; k++) { /* in turns, so that one group of them would be seen */
+                char id[] = {'m', (char)('0' + k), 0};
+                enter_as(&p, k, k % 2 ? PRINCIPAL_ANONYMOUS : PRINCIPAL_OPERATOR, k % 2 ? "" : "ada", id);
+                watch(&p, k, "$share/g/#", qos);
+            }
+            for (unsigned n = 1; n <= 4; n++) {
+                peer_publish(&p.lines[PUBLISHER], rows[i].topic, "v", qos ? n : 0);
+                play_settle(&p);
+            }
+            uint8_t heard = qos ? 1 : 0; /* peer_publish has no more */
+            for (size_t k = 0; k < 4; k++)
+                assert_int_equal(count_heard(&p, k, heard), k % 2 ? rows[i].anonymous : rows[i].operators);
+            peer_unsubscribe(&p.lines[1], "$share/g/#", 2);
+            assert_heard(&p, 1, "UNSUBACK 2 00");
+            for (unsigned n = 5; n <= 8; n++) {
+                peer_publish(&p.lines[PUBLISHER], rows[i].topic, "v", qos ? n : 0);
+                play_settle(&p);
+            }
+            assert_int_equal(count_heard(&p, 1, heard), 0);
+            assert_int_equal(count_heard(&p, 3, heard), 2 * rows[i].anonymous);
+            assert_int_equal(count_heard(&p, 0, heard), rows[i].operators);
+            play_close(&p);
+        }
+}
+
 /* 3.8.3.1, 4.7.1: what no share may be. */
 static void what_is_refused(void **state)
 {
@@ -215,7 +266,7 @@ int main(void)
         cmocka_unit_test(members_take_turns),    cmocka_unit_test(what_is_not_kept_is_not_sent),
         cmocka_unit_test(members_that_are_away), cmocka_unit_test(members_that_leave),
         cmocka_unit_test(shares_and_others),     cmocka_unit_test(suback_waits_for_all_loops),
-        cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(the_anonymous_share_among_themselves), cmocka_unit_test(what_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
