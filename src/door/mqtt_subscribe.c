@@ -207,30 +207,6 @@ static void give_all(struct mqtt_asking *a)
     asking_drop(a);
 }
 
-static void others_kept(struct errand *errand)
-{
-    give_all(CONTAINER(errand, struct mqtt_asking, errand));
-}
-
-static bool wants_retained(const struct mqtt_asking *a)
-{
-    for (const struct grant *g = a->grants; g; g = g->next)
-        if (g->retained)
-            return true;
-    return false;
-}
-
-/* What others asked to retain or to clear before is on its way through the store: so is this, with nothing to be kept.
- */
-static void give_when_others_are_kept(struct mqtt_asking *a)
-{
-    struct recorder *recorder = a->session->lobby->flow.recorder;
-    a->errand.write = NULL;
-    a->errand.done = others_kept;
-    if (!wants_retained(a) || recorder->post(recorder, &a->errand))
-        give_all(a);
-}
-
 /* What could not be kept was not granted. */
 static void finish(struct mqtt_asking *a)
 {
@@ -249,7 +225,7 @@ static void finish(struct mqtt_asking *a)
     if (a->failed)
         asking_drop(a);
     else
-        give_when_others_are_kept(a);
+        give_all(a);
 }
 
 void mqtt_asked_more(struct mqtt_asking *a)
@@ -270,16 +246,27 @@ static void kept(struct errand *errand)
     mqtt_asked_less(a);
 }
 
-/* Sends the answer, now or when nothing is waited for any more. */
+static bool wants_retained(const struct mqtt_asking *a)
+{
+    for (const struct grant *g = a->grants; g; g = g->next)
+        if (g->retained)
+            return true;
+    return false;
+}
+
+/* Sends the answer, now or when nothing is waited for any more. What others asked to retain or to clear before is on
+ * its way through the store: whoever asks for retained messages waits for it, even with nothing to be kept, and is
+ * answered before anything that is published from then on can be among them. */
 static void conclude(struct mqtt_asking *a)
 {
     struct recorder *recorder = a->session->lobby->flow.recorder;
     a->errand.write = a->writes;
     a->errand.done = kept;
-    if (a->writes) {
-        a->failed = recorder->post(recorder, &a->errand);
-        a->waits += !a->failed;
-        if (!a->failed)
+    if (a->writes || wants_retained(a)) {
+        err failed = recorder->post(recorder, &a->errand);
+        a->waits += !failed;
+        a->failed = a->writes ? failed : OK;
+        if (!failed)
             a->writes = NULL;
     }
     mqtt_asked_less(a);
