@@ -3,6 +3,7 @@
 #include "os/file.h"
 #include "os/socket.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -133,6 +134,33 @@ static void a_conversation_ends_in_two_halves(void **state)
     fd_close(&listener);
 }
 
+static void what_was_abandoned_is_reset(void **state)
+{
+    static const struct {
+        bool abandons;
+        int code; /* of the other side's read: 0 is an orderly end */
+    } rows[] = {{false, 0}, {true, ECONNRESET}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int listener, client, server;
+        uint16_t port;
+        char peer[ADDRESS_TEXT], byte;
+        assert_null(socket_listen("127.0.0.1", 0, &listener));
+        assert_null(socket_port(listener, &port));
+        assert_null(socket_connect("127.0.0.1", port, &client));
+        wait_for(listener, POLLIN);
+        assert_null(socket_accept(listener, &server, peer));
+        if (rows[i].abandons)
+            socket_abandon(server);
+        fd_close(&server);
+        wait_for(client, POLLIN);
+        errno = 0;
+        assert_int_equal(read(client, &byte, 1), rows[i].code ? -1 : 0);
+        assert_int_equal(errno, rows[i].code);
+        fd_close(&client);
+        fd_close(&listener);
+    }
+}
+
 static void the_loopback_is_known(void **state)
 {
     static const struct {
@@ -182,6 +210,7 @@ int main(void)
         cmocka_unit_test(failures_are_named),
         cmocka_unit_test(running_out_of_descriptors_is_told),
         cmocka_unit_test(a_conversation_ends_in_two_halves),
+        cmocka_unit_test(what_was_abandoned_is_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
