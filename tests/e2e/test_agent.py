@@ -294,14 +294,27 @@ class Witness:
         assert self.client.connect("witness").reason == 0
         assert self.client.subscribe(f"devices/{agent.name}/telemetry")[0] < 3
 
+    def close(self):
+        self.client.close()
+
+    def number(self):
+        """The next "number" that passes."""
+        while True:
+            packet = self.client.read()
+            if packet.kind == PUBLISH and (number := json.loads(packet.payload).get("number")) is not None:
+                return number
+
     def numbers(self, last):
         """Every "number" that passed, up to `last`."""
         seen = []
         while not seen or seen[-1] != last:
-            packet = self.client.read()
-            if packet.kind == PUBLISH and (number := json.loads(packet.payload).get("number")) is not None:
-                seen.append(number)
+            seen.append(self.number())
         return seen
+
+    def wait_for(self, least):
+        """Until a "number" passes that is no less."""
+        while self.number() < least:
+            pass
 
 
 def backlog(agent, count=BACKLOG):
@@ -355,10 +368,12 @@ def test_the_agent_is_killed_while_it_sends(new_server, agents):
     agent = agents("hasty", server).enrol()
     sent = backlog(agent)
     for count in range(1, KILLS + 1):
+        witness = Witness(server, agent)
         agent.start()
-        wait_until(lambda: len(series(server, "hasty", "number")) >= count * BACKLOG // 10, "a part of the backlog")
+        witness.wait_for(count * BACKLOG // 10)
         agent.kill()
         assert spool.read(agent.folder / "spool"), "it was killed in the middle"
+        witness.close()
     agent.start()
     wait_drained(agent)
     assert_backlog_arrived(server, agent, sent)
@@ -369,14 +384,19 @@ def test_the_server_is_killed_while_the_agent_sends(new_server, agents):
     server.make_account()
     agent = agents("faithful", server).enrol()
     sent = backlog(agent)
+    witness, place = Witness(server, agent), len(agent.log)
     agent.start()
     for count in range(1, KILLS + 1):
-        wait_until(lambda: len(series(server, "faithful", "number")) >= count * BACKLOG // 10, "a part of the backlog")
+        agent.wait_connected(place)
+        witness.wait_for(count * BACKLOG // 10)
         place = len(agent.log)
         server.kill()
         assert spool.read(agent.folder / "spool"), "it was killed in the middle"
+        witness.close()
         server.wait_ready()
-        agent.wait_connected(place)
+        witness = Witness(server, agent)
+    agent.wait_connected(place)
+    witness.close()
     wait_drained(agent)
     assert_backlog_arrived(server, agent, sent)
     assert_steady(server, agent)
