@@ -68,7 +68,8 @@ build() {
   [ -e "$folder/build.ninja" ] || meson setup "$folder" "$@" >"$folder.log" 2>&1 ||
     { cat "$folder.log"; die "meson setup failed"; }
   rm -f "$folder.log"
-  # New files are found at configure time.
+  # Reconfiguring leaves meson's own options (b_lto) as they were in an older folder; new files it finds.
+  [ $# = 0 ] || meson configure "$folder" "$@" || die "meson configure failed"
   meson setup --reconfigure "$folder" "$@" >/dev/null 2>&1 || { meson setup --reconfigure "$folder" "$@"; die "meson failed"; }
   # shellcheck disable=SC2086
   ninja -C "$folder" ${targets:-all} >"$folder/build.log" 2>&1 || { grep -vE '^\[' "$folder/build.log" | tail -n 40; die "the build failed"; }
