@@ -161,7 +161,10 @@ static enum step remember(struct flow *flow, struct request *r)
 
 static enum step route(struct flow *flow, struct request *r)
 {
-    router_route(flow->router, r->message, r->offered ? ROUTE_OFFERED : ROUTE_FRESH);
+    if (r->offered)
+        router_route_offered(flow->router, &r->offer);
+    else
+        router_route(flow->router, r->message, ROUTE_FRESH);
     flow->carrier->carry(flow->carrier, r->message, r->offered ? ROUTE_OFFERED : ROUTE_CARRIED);
     return STEP_NEXT;
 }

@@ -18,6 +18,7 @@ struct promiser {
 
 struct offer {
     struct message *message;     /* borrowed */
+    uint64_t number;             /* the router's own */
     err failed;                  /* somebody may not miss it and cannot take it: the message is to be refused */
     struct promiser **promisers; /* one for each delivery */
     struct client_delivery *deliveries;

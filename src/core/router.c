@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "core/limits.h"
+#include "core/router_group.h"
 #include "core/topic.h"
 
 #include <string.h>
@@ -13,15 +14,6 @@
 static const struct fault no_memory = {ERR_MEMORY, "router: no memory for a subscription"};
 static const struct fault elsewhere = {ERR_AGAIN, "router: the member of a share that was chosen left meanwhile"};
 static const struct fault full = {ERR_FULL, "router: the maximum number of subscriptions is reached"};
-
-/* The members of one share at one node: those present first in turn, then those away. */
-struct router_group {
-    struct router_group *next;
-    struct list present, away;
-    size_t members;
-    size_t name_len;
-    uint8_t name[];
-};
 
 struct router_node {
     struct table_node place; /* key: the parent's number, then the level */
@@ -55,7 +47,8 @@ struct router {
     struct interests *interests;
     uint64_t last_number, generation;
     size_t count, max;
-    size_t asked; /* members of shares that are offered messages: they keep them, or are elsewhere */
+    uint64_t offers; /* that were made here: the last one's number */
+    size_t asked;    /* members of shares that are offered messages: they keep them, or are elsewhere */
     struct find *finds;
     struct route_end *end;
 };
@@ -154,50 +147,6 @@ static void prune(struct router *r, struct router_node *node)
     }
 }
 
-/* ---- shares */
-
-static struct router_group *group_find(const struct router_node *node, struct bytes name)
-{
-    for (struct router_group *g = node->groups; g; g = g->next)
-        if (bytes_equal(bytes_of(g->name, g->name_len), name))
-            return g;
-    return NULL;
-}
-
-static struct router_group *group_make(struct router_node *node, struct bytes name)
-{
-    struct router_group *g = mem_take(1, sizeof *g + name.len);
-    if (!g)
-        return NULL;
-    list_open(&g->present);
-    list_open(&g->away);
-    g->name_len = name.len;
-    memcpy(g->name, name.at, name.len);
-    g->next = node->groups;
-    node->groups = g;
-    return g;
-}
-
-static void group_drop_empty(struct router_node *node, struct router_group *g)
-{
-    struct router_group **at = &node->groups;
-    if (g->members)
-        return;
-    while (*at != g)
-        at = &(*at)->next;
-    *at = g->next;
-    mem_drop(g);
-}
-
-/* In turns: whoever was chosen goes to the end of its row. */
-static struct subscription *group_choose(struct router_group *g)
-{
-    struct list *row = list_empty(&g->present) ? &g->away : &g->present;
-    struct list *chosen = list_take(row);
-    list_append(row, chosen);
-    return CONTAINER(chosen, struct subscription, place);
-}
-
 /* ---- adding and removing */
 
 static struct list *row_of(const struct subscription *s)
@@ -278,8 +227,8 @@ err router_add(struct router *r, struct bytes filter, struct subscription *s)
         return &full;
     TRY(topic_share(filter, &share));
     TRY(find_or_make(r, share.filter, &node));
-    struct router_group *group = share.name.len ? group_find(node, share.name) : NULL;
-    if (share.name.len && !group && !(group = group_make(node, share.name))) {
+    struct router_group *group = share.name.len ? group_find(node->groups, share.name) : NULL;
+    if (share.name.len && !group && !(group = group_make(&node->groups, share.name))) {
         prune(r, node);
         return &no_memory;
     }
@@ -287,6 +236,7 @@ err router_add(struct router *r, struct bytes filter, struct subscription *s)
         r->generation++; /* nobody looked for it here before */
     s->node = node;
     s->group = group;
+    s->changed = 0;
     if (group)
         group->members++;
     enter(r, s);
@@ -302,7 +252,7 @@ void router_remove(struct router *r, struct subscription *s)
     leave(r, s);
     if (s->group) {
         s->group->members--;
-        group_drop_empty(node, s->group);
+        group_drop_empty(&node->groups, s->group);
     }
     s->node = NULL;
     s->group = NULL;
@@ -315,6 +265,8 @@ void router_mark(struct router *r, struct subscription *s, unsigned flags)
     if (!s->node || s->flags == flags)
         return;
     leave(r, s);
+    if ((s->flags ^ flags) & SUBSCRIPTION_KEEPS)
+        s->changed = r->offers + 1;
     s->flags = flags;
     enter(r, s);
 }
@@ -412,7 +364,15 @@ struct routing {
     struct message *message;
     struct offer *offer; /* NULL: routed */
     enum route route;
+    uint64_t offered; /* ROUTE_OFFERED: the number of its offer here */
 };
+
+/* Who was asked when the message was offered is passed by now, whatever its flags have become since. */
+static bool was_asked(const struct routing *routing, const struct subscription *s)
+{
+    bool keeps = s->flags & SUBSCRIPTION_KEEPS;
+    return s->changed > routing->offered ? !keeps : keeps;
+}
 
 static void hand_to(const struct routing *routing, struct subscription *s)
 {
@@ -427,22 +387,30 @@ static void route_node(struct visit *self, const struct router_node *node)
     const struct routing *routing = CONTAINER(self, struct routing, visit);
     list_each (at, &node->subscriptions) {
         struct subscription *s = CONTAINER(at, struct subscription, place);
-        bool keeps = s->flags & SUBSCRIPTION_KEEPS;
-        if (routing->offer ? keeps : !keeps || routing->route != ROUTE_OFFERED)
+        if (routing->offer ? s->flags & SUBSCRIPTION_KEEPS : routing->route != ROUTE_OFFERED || !was_asked(routing, s))
             hand_to(routing, s);
     }
     for (struct router_group *g = routing->route == ROUTE_FRESH ? node->groups : NULL; g; g = g->next)
         hand_to(routing, group_choose(g));
 }
 
-void router_route(struct router *r, struct message *message, enum route route)
+static void route_all(struct router *r, struct routing *routing)
 {
-    struct routing routing = {{route_node}, message, NULL, route};
     if (!r->count)
         return;
-    visit_nodes(r, message->topic, &routing.visit);
+    visit_nodes(r, routing->message->topic, &routing->visit);
     if (r->end)
         r->end->over(r->end);
+}
+
+void router_route(struct router *r, struct message *message, enum route route)
+{
+    route_all(r, &(struct routing){{route_node}, message, NULL, route, UINT64_MAX});
+}
+
+void router_route_offered(struct router *r, const struct offer *offer)
+{
+    route_all(r, &(struct routing){{route_node}, offer->message, NULL, ROUTE_OFFERED, offer->number});
 }
 
 void router_tell_end(struct router *r, struct route_end *end)
@@ -459,7 +427,7 @@ static struct router_group *group_of(const struct router *r, struct bytes filter
         return NULL;
     while (node && share.filter.at)
         node = child_find(r, node, bytes_cut(&share.filter, '/'));
-    return node ? group_find(node, share.name) : NULL;
+    return node ? group_find(node->groups, share.name) : NULL;
 }
 
 void router_route_share(struct router *r, struct message *message, struct bytes filter)
@@ -485,7 +453,8 @@ err router_offer_share(struct router *r, struct offer *offer, struct bytes filte
 
 void router_offer(struct router *r, struct offer *offer, enum route route)
 {
-    struct routing routing = {{route_node}, offer->message, offer, route};
+    struct routing routing = {{route_node}, offer->message, offer, route, 0};
+    offer->number = ++r->offers;
     visit_nodes(r, offer->message->topic, &routing.visit);
 }
 

@@ -39,6 +39,7 @@ struct subscription {
     struct list place;          /* the router's own, as all below but `flags` */
     struct router_node *node;   /* NULL: not in a router */
     struct router_group *group; /* NULL: not shared */
+    uint64_t changed;           /* offers from this number on were made after it last began or ceased to keep; 0: all */
     unsigned flags;             /* set before router_add; changed with router_mark */
 };
 
@@ -69,6 +70,9 @@ enum route {
     ROUTE_CARRIED,     /* from another loop, offered to nobody: everybody but shares */
 };
 void router_route(struct router *router, struct message *message, enum route route);
+/* A message that was offered here: to those who were not asked then, for a subscription may change its ways meanwhile
+ * (MQTT 5.0, 3.8.4-4). */
+void router_route_offered(struct router *router, const struct offer *offer);
 /* To one member of the share that the filter names, which may be there no more: for a message whose member left. */
 void router_route_share(struct router *router, struct message *message, struct bytes filter);
 /* The same for an offer, to a member of this loop. ERR_AGAIN: only other loops have one. */

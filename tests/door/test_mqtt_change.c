@@ -5,6 +5,8 @@
 
 enum { NEIGHBOUR = SCRIPT_LINES - 1 };
 
+enum beside { ALONE, A_NEIGHBOUR, ANOTHER_LOOP /* which answers last */ };
+
 /* Another session that keeps what it is owed: the message is offered on account of it, too. */
 static void enter_neighbour(struct play *p)
 {
@@ -34,23 +36,31 @@ static void a_change_while_a_message_is_on_its_way(void **state)
     };
     size_t failed = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        for (int neighbour = 0; neighbour < 2; neighbour++) {
+        for (int beside = ALONE; beside <= ANOTHER_LOOP; beside++) {
+            bool elsewhere = beside == ANOTHER_LOOP;
             static struct script s;
             SCOPED(buffer_drop) struct buffer heard = {.max = 4096};
             script_open(&s, MQTT_5, 100);
             script_play(&s, rows[i].before);
-            if (neighbour)
+            if (beside == A_NEIGHBOUR)
                 enter_neighbour(&s.play);
+            s.play.elsewhere = elsewhere;
             s.strict = true; /* the store keeps all in the order in which it was told */
             script_play(&s, "n1");
             put_text(&heard, script_play(&s, rows[i].change));
+            assert_int_equal(s.play.offered_count, elsewhere);
+            if (elsewhere) {
+                while (s.play.posted_count)
+                    put_text(&heard, script_play(&s, "s"));
+                play_offered(&s.play, 0, OK);
+            }
             while (s.play.posted_count)
                 put_text(&heard, script_play(&s, "s"));
             put_text(&heard, script_play(&s, ""));
             const char *first = strstr(buffer_text(&heard), "PUBLISH");
             const char *found = first ? strstr(first, rows[i].heard) : NULL;
             if (!found || found != first || strstr(first + 1, "PUBLISH")) {
-                print_error("%s, neighbour %d: %s\n", rows[i].rule, neighbour, buffer_text(&heard));
+                print_error("%s, beside %d: %s\n", rows[i].rule, beside, buffer_text(&heard));
                 failed++;
             }
             s.strict = false;

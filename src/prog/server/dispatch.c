@@ -13,8 +13,9 @@ static const struct fault full = {ERR_FULL, "dispatch: a loop that wants the mes
 enum {
     CARGO_MESSAGES = 64, /* in one mail */
     WORTH_RETURNING = 12,
-    SPARE_MAX = 64,    /* empty cargoes that are kept */
-    CARGOES_MAX = 256, /* mails that wait for one loop's box */
+    OFFERED_MAX = 1000000, /* messages; one more is refused */
+    SPARE_MAX = 64,        /* empty cargoes that are kept */
+    CARGOES_MAX = 256,     /* mails that wait for one loop's box */
     RETRY_MS = 1,
 };
 
@@ -30,6 +31,33 @@ struct cargo {
         enum route route;
     } items[CARGO_MESSAGES];
 };
+
+/* ---- offers */
+
+/* An offer on its way: there, back with what was promised, there again to be settled. */
+struct parcel {
+    struct mail mail;
+    struct list place;      /* in the request's offers */
+    struct table_node here; /* where it was offered, from then until it is settled; by its message */
+    struct dispatch *from, *to;
+    struct request *request;
+    struct message *message; /* shared */
+    struct offer offer;
+    struct write *write; /* of what was promised, until the request takes it */
+    err failed;
+    enum offer_outcome outcome;
+    size_t chosen_len;
+    uint8_t chosen[]; /* members of shared subscriptions there */
+};
+
+/* What was offered here and is not settled: its message comes before its settlement (settle). */
+static const struct offer *offer_here(const struct dispatch *d, const struct message *message)
+{
+    struct table_node *found = table_find(&d->offered, bytes_of(&message, sizeof message));
+    return found ? &CONTAINER(found, struct parcel, here)->offer : NULL;
+}
+
+/* ---- messages */
 
 static void empty(struct cargo *c)
 {
@@ -53,13 +81,22 @@ static void return_home(struct mail *mail)
     d->spare_count++;
 }
 
-/* A message that nobody kept goes back to be freed by the thread that made it, which has use for the memory: freed
- * here, it would cost each of the two allocators a lock. */
+static void route_item(struct dispatch *d, const struct item *item)
+{
+    const struct offer *offer = item->route == ROUTE_OFFERED ? offer_here(d, item->message) : NULL;
+    if (offer)
+        router_route_offered(d->options.router, offer);
+    else /* nobody was asked here */
+        router_route(d->options.router, item->message, item->route == ROUTE_OFFERED ? ROUTE_CARRIED : item->route);
+}
+
+/* Messages that nobody kept go back to be freed by the thread that made them, which has use for the memory: freed here,
+ * each would cost a lock of its allocator. A few are not worth waking it up. */
 static void unload(struct mail *mail)
 {
     struct cargo *c = CONTAINER(mail, struct cargo, mail);
     for (size_t i = 0; i < c->count; i++)
-        router_route(c->to->options.router, c->items[i].message, c->items[i].route);
+        route_item(c->to, &c->items[i]);
     if (!c->from || c->count < WORTH_RETURNING) {
         empty(c);
         mem_drop(c);
@@ -166,23 +203,6 @@ void dispatch_bring(struct dispatch *to, struct message *message, enum route rou
     mailbox_answer(loop_mailbox(to->options.loop), &c->mail);
 }
 
-/* ---- offers */
-
-/* An offer on its way: there, back with what was promised, there again to be settled. */
-struct parcel {
-    struct mail mail;
-    struct list place; /* in the request's offers */
-    struct dispatch *from, *to;
-    struct request *request;
-    struct message *message; /* shared */
-    struct offer offer;
-    struct write *write; /* of what was promised, until the request takes it */
-    err failed;
-    enum offer_outcome outcome;
-    size_t chosen_len;
-    uint8_t chosen[]; /* members of shared subscriptions there */
-};
-
 static void parcel_drop(struct parcel *p)
 {
     message_drop(p->message);
@@ -210,6 +230,8 @@ static void parcel_arrives(struct mail *mail)
     struct parcel *p = CONTAINER(mail, struct parcel, mail);
     struct dispatch *d = p->to;
     p->offer.message = p->message;
+    if (table_add(&d->offered, &p->here, bytes_of(&p->message, sizeof p->message)))
+        p->offer.failed = &no_memory;
     router_offer(d->options.router, &p->offer, ROUTE_CARRIED);
     shares_offer(d, bytes_of(p->chosen, p->chosen_len), &p->offer);
     p->failed = p->offer.failed;
@@ -224,6 +246,8 @@ static void parcel_arrives(struct mail *mail)
 static void parcel_settles(struct mail *mail)
 {
     struct parcel *p = CONTAINER(mail, struct parcel, mail);
+    if (p->here.key.at)
+        table_remove(&p->to->offered, &p->here);
     offer_settle(&p->offer, p->outcome);
     parcel_drop(p);
 }
@@ -286,6 +310,7 @@ static void settle(struct carrier *self, struct request *r, enum offer_outcome o
         struct parcel *p = CONTAINER(at, struct parcel, place);
         p->mail.open = parcel_settles;
         p->outcome = outcome;
+        ship(&p->from->holds[p->to->options.index]); /* the message itself goes before */
         mailbox_answer(loop_mailbox(p->to->options.loop), &p->mail);
     }
 }
@@ -306,6 +331,7 @@ err dispatch_open(const struct dispatch_options *options, uint64_t seed, struct 
     d->chosen = chosen;
     for (size_t i = 0; i < options->count; i++)
         chosen[i].max = CHOSEN_MAX;
+    table_open(&d->offered, OFFERED_MAX, seed);
     shares_open(d, seed);
     *out = d;
     return OK;
@@ -327,6 +353,7 @@ void dispatch_close(struct dispatch *d)
         next = c->next;
         mem_drop(c);
     }
+    table_close(&d->offered);
     shares_close(d);
     mem_drop(d->chosen);
     mem_drop(d);

@@ -19,6 +19,7 @@ struct dispatch {
     struct shares shares;
     struct table members; /* of this loop, by id */
     struct table proxies; /* of members of other loops, by id */
+    struct table offered; /* parcels that were offered here and are not settled, by message */
     uint64_t last_id;
     struct buffer *chosen; /* one for each loop: its members that the present router_offer chose, by proxies here */
     struct timer departure;
