@@ -14,7 +14,7 @@ err writer_drop_client(struct sqlite_writer *w, uint64_t session)
     return writer_run_for(w, WRITE_SQL_DROP_CLIENT, (int64_t)session);
 }
 
-/* The session that has this one's owner and client identifier; 0: none. */
+/* The session that has this one's owner and client identifier; when there is none, this one itself. */
 static err find_namesake(struct sqlite_writer *w, const struct client_record *c, uint64_t *out)
 {
     SCOPED(statement_end) sqlite3_stmt *s = NULL;
@@ -24,7 +24,7 @@ static err find_namesake(struct sqlite_writer *w, const struct client_record *c,
     bind_word(s, 2, c->who.id);
     bind_text(s, 3, c->client_id);
     TRY(statement_row(&w->db, s, &got));
-    *out = got ? (uint64_t)sqlite3_column_int64(s, 0) : 0;
+    *out = got ? (uint64_t)sqlite3_column_int64(s, 0) : c->number;
     return OK;
 }
 
@@ -52,7 +52,7 @@ err apply_client(struct sqlite_writer *w, const struct write *write, struct writ
     if (c->will)
         TRY(writer_bytes(w, c->will, &will));
     TRY(find_namesake(w, c, &namesake));
-    if (namesake && namesake != c->number)
+    if (namesake != c->number)
         TRY(writer_drop_client(w, namesake));
     return put_client(w, c, c->will ? &will : NULL);
 }
